@@ -12,6 +12,8 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 Address = tuple[str, int]
 
-HTTP_SPEC_VERSION = "2.5"
-WEBSOCKET_SPEC_VERSION = "2.5"
+# Not 2.4 or later for HTTP: those promise that `send` raises once the client is gone, and frameworks then stop
+# listening for `http.disconnect`. Ours does nothing then, as the design has it.
+HTTP_SPEC_VERSION = "2.3"
+WEBSOCKET_SPEC_VERSION = "2.4"
 LIFESPAN_SPEC_VERSION = "2.0"

@@ -1,0 +1,248 @@
+"""The access log: a line per request for a fraction of a LogRecord's price, as long as nobody can tell the difference.
+
+Knows the access logger, text and a descriptor. May not know asyncio: the server hands it the loop's `call_soon` and
+calls `review` at each tick. The rules it keeps: a line looks as `AccessFormatter` would show it; once somebody touches
+the logger, its handler or its formatter, lines go through `logging`; no reader of the log makes the server wait.
+
+    fast     every setting as `LOGGING_CONFIG` leaves it: format, collect, one write per turn of the loop
+    relayed  anything else that logs at INFO: an ordinary record, `args` being the five parts
+    silent   the logger isn't enabled for INFO or has no handler; or the stream of the fast way is gone
+"""
+
+import contextlib
+import io
+import logging
+import os
+import select
+from collections.abc import Callable
+from typing import NamedTuple
+
+from monoceros.logs.formatters import AccessFormatter
+from monoceros.logs.lines import escape
+from monoceros.logs.writer import LineWriter
+
+ACCESS_MESSAGE = '%s - "%s %s HTTP/%s" %d'
+
+_HELD_STATUSES = 64  # applications use a dozen; one that counts through them all must not fill the memory
+
+_OVERRIDABLE = frozenset({"emit", "filter", "format", "handle"})
+
+
+class _Shape(NamedTuple):
+    """All that fast lines depend on. Equal shapes: nothing changed since the last review."""
+
+    formatter: AccessFormatter
+    use_colors: bool
+    level_name: str
+    stream: io.TextIOWrapper
+    descriptor: int
+    file: tuple[int, int]  # device and inode: a log that was rotated by dup2 keeps its descriptor
+
+
+class AccessLog:
+    """Writes one line per answered request. Not thread-safe: all calls belong on the event loop's thread.
+
+    Arguments:
+        call_soon: runs a function in the next turn of the event loop.
+        access_logger: where accesses are logged.
+        error_logger: where it is said that lines were dropped or can't be written.
+    """
+
+    __slots__ = (
+        "_access_logger",
+        "_before_request",
+        "_call_soon",
+        "_closed",
+        "_error_logger",
+        "_lines",
+        "_prefix",
+        "_relayed",
+        "_shape",
+        "_tails",
+        "_writer",
+    )
+
+    def __init__(
+        self,
+        call_soon: Callable[[Callable[[], None]], object],
+        access_logger: logging.Logger,
+        error_logger: logging.Logger,
+    ) -> None:
+        self._call_soon = call_soon
+        self._access_logger = access_logger
+        self._error_logger = error_logger
+        self._lines: list[str] = []
+        self._prefix = ""
+        self._before_request = ""
+        # Status -> the line's end. Empty unless lines are fast, so that one look-up tells both.
+        self._tails: dict[int, str] = {}
+        self._shape: _Shape | None = None
+        self._writer: LineWriter | None = None
+        self._relayed = False
+        self._closed = False
+        self.review()
+
+    def log(self, client: str, method: str, path: str, http_version: str, status: int) -> None:
+        """Log one answered request.
+
+        Arguments:
+            client: "127.0.0.1:5000", or "" for a peer without an address.
+            method, path, http_version: as received; the path with its query. The version is "1.1", not "HTTP/1.1".
+            status: of the final response.
+        """
+        tail = self._tails.get(status)
+        if tail is not None:
+            line = f"{client}{self._before_request}{method} {path} HTTP/{http_version}"
+            # Coloured lines never pass, for their own escape codes: who reads colours isn't in a hurry.
+            if line.isascii() and line.isprintable():
+                lines = self._lines
+                if not lines:
+                    self._call_soon(self.flush)
+                lines.append(f"{self._prefix}{line}{tail}")
+                return
+        self._log_uncommon(client, method, path, http_version, status)
+
+    __call__ = log
+
+    def review(self) -> None:
+        """Look at the logger again, and say how many lines were dropped. The server calls it once a second."""
+        if self._closed:
+            return
+        shape = _shape_of(self._access_logger)
+        self.flush()
+        if shape != self._shape:
+            self._end_writing()
+            self._begin_writing(shape)
+        elif self._writer is not None and self._writer.takes_data():
+            self._report_dropped(self._writer)
+        self._relayed = (
+            shape is None and self._access_logger.isEnabledFor(logging.INFO) and self._access_logger.hasHandlers()
+        )
+
+    def flush(self) -> None:
+        """Write the collected lines now. Never raises for what the descriptor says: it ends the log instead."""
+        writer = self._writer
+        if writer is None:
+            return
+        data = "".join(self._lines).encode("ascii", "backslashreplace")
+        self._lines.clear()
+        try:
+            writer.write(data)
+        except OSError as exc:
+            self._give_up(exc)
+
+    def close(self) -> None:
+        """Write what is left and say what was dropped. A request that ends after this goes through `logging`."""
+        self.flush()
+        self._relayed = self._relayed or self._writer is not None
+        self._closed = True
+        self._end_writing()
+
+    def _log_uncommon(self, client: str, method: str, path: str, http_version: str, status: int) -> None:
+        """The first line with a status, one with something to escape or in colours, and every line that isn't fast."""
+        if self._shape is not None and self._writer is not None:
+            request = f"{escape(method)} {escape(path)} HTTP/{escape(http_version)}"
+            tail = self._tails.get(status) or self._new_tail(self._shape.formatter, status)
+            if not self._lines:
+                self._call_soon(self.flush)
+            self._lines.append(f"{self._prefix}{escape(client)}{self._before_request}{request}{tail}")
+        elif self._relayed:
+            self._access_logger.info(
+                ACCESS_MESSAGE, escape(client), escape(method), escape(path), escape(http_version), status
+            )
+
+    def _new_tail(self, formatter: AccessFormatter, status: int) -> str:
+        if len(self._tails) >= _HELD_STATUSES:
+            self._tails.clear()
+        after_request = formatter.emphasise("\n").partition("\n")[2]
+        tail = self._tails[status] = f'{after_request}" {formatter.get_status_code(status)}\n'
+        return tail
+
+    def _begin_writing(self, shape: _Shape | None) -> None:
+        self._shape = shape
+        if shape is None:
+            return
+        formatter = shape.formatter
+        self._prefix = formatter.level_prefix(shape.level_name, logging.INFO) + " "
+        self._before_request = ' - "' + formatter.emphasise("\n").partition("\n")[0]
+        with contextlib.suppress(OSError, ValueError):
+            shape.stream.flush()  # what was printed before comes before
+        try:
+            self._writer = LineWriter(shape.descriptor)
+        except OSError as exc:
+            self._give_up(exc)
+
+    def _end_writing(self) -> None:
+        self._tails.clear()
+        self._lines.clear()
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.close()
+            self._report_dropped(writer)
+
+    def _report_dropped(self, writer: LineWriter) -> None:
+        if writer.dropped:
+            count, writer.dropped = writer.dropped, 0
+            self._error_logger.warning("Access log: %d lines dropped, because %s took no data.", count, self._place())
+
+    def _give_up(self, exc: OSError) -> None:
+        self._end_writing()
+        self._error_logger.error("Access log ended: can't write to %s: %s.", self._place(), exc.strerror or exc)
+
+    def _place(self) -> str:
+        if self._shape is None:
+            return "its stream"
+        name = self._shape.stream.name
+        return name if isinstance(name, str) else f"descriptor {self._shape.descriptor}"
+
+
+def open_access_log(call_soon: Callable[[Callable[[], None]], object]) -> AccessLog:
+    """The access log of a server process, on the loggers "monoceros.access" and "monoceros.error"."""
+    return AccessLog(call_soon, logging.getLogger("monoceros.access"), logging.getLogger("monoceros.error"))
+
+
+def _shape_of(logger: logging.Logger) -> _Shape | None:
+    """What fast lines depend on, or None as soon as anything isn't as `LOGGING_CONFIG` leaves it."""
+    if (
+        type(logger) is not logging.Logger
+        or not logger.isEnabledFor(logging.INFO)
+        or logger.propagate
+        or logger.filters
+        or len(logger.handlers) != 1
+    ):
+        return None
+    handler = logger.handlers[0]
+    if (
+        type(handler) is not logging.StreamHandler
+        or handler.level > logging.INFO
+        or handler.filters
+        or handler.terminator != "\n"
+        or not _OVERRIDABLE.isdisjoint(vars(handler))
+    ):
+        return None
+    formatter, stream = handler.formatter, handler.stream
+    if not isinstance(formatter, AccessFormatter) or not formatter.has_default_look():
+        return None
+    descriptor = _descriptor_of(stream)
+    if descriptor is None:
+        return None
+    level_name = logging.getLevelName(logging.INFO)
+    return _Shape(formatter, formatter.use_colors, level_name, stream, *descriptor)
+
+
+def _descriptor_of(stream: object) -> tuple[int, tuple[int, int]] | None:
+    """The descriptor that a text stream ends in and the file behind it, if the stream only encodes what it is given.
+
+    Streams that compress, copy or capture have a descriptor as well, and are left alone.
+    """
+    if type(stream) is not io.TextIOWrapper or not hasattr(select, "poll"):
+        return None
+    try:
+        binary = stream.buffer
+        raw = binary.raw if type(binary) is io.BufferedWriter else binary
+        if type(raw) is not io.FileIO or "A".encode(stream.encoding) != b"A":
+            return None
+        status = os.fstat(stream.fileno())
+        return stream.fileno(), (status.st_dev, status.st_ino)
+    except (OSError, ValueError):  # closed or detached
+        return None

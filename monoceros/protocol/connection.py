@@ -1,0 +1,105 @@
+"""What every connection has, whatever it speaks: a transport, back-pressure both ways, one deadline."""
+
+import asyncio
+
+from monoceros.protocol.context import NEVER, Context
+from monoceros.protocol.scope import client_label, connection_scope
+
+
+class Connection(asyncio.Protocol):
+    """The base of the protocols that the server makes for each connection it accepts.
+
+    Attributes:
+        client: the peer's address as the log shows it.
+        deadline: the tick at which `deadline_passed` is due.
+        write_paused: the peer reads too slowly; `drain` waits for it.
+    """
+
+    __slots__ = (
+        "_context",
+        "_drained",
+        "_reading_paused",
+        "_template",
+        "_transport",
+        "_trusted",
+        "client",
+        "deadline",
+        "write_paused",
+    )
+
+    _transport: asyncio.Transport
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._drained: asyncio.Future[None] | None = None
+        self._reading_paused = False
+        self.write_paused = False
+        self.deadline = NEVER
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take a connection that was accepted."""
+        context = self._context
+        self._transport = transport  # type: ignore[assignment]
+        self._template = connection_scope(transport, context.root_path)
+        peer = self._template["client"]
+        self._trusted = context.trusts(peer[0] if peer else None)
+        self.client = client_label(self._template)
+        context.connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone: whoever waits to write is let go."""
+        self._context.connections.discard(self)
+        self.deadline = NEVER
+        self.resume_writing()
+
+    def deadline_passed(self) -> None:
+        """`deadline` is not after the tick of the context."""
+        raise NotImplementedError
+
+    def begin_drain(self) -> None:
+        """If nothing is being served: wait for a request no longer than a connection is kept alive."""
+        raise NotImplementedError
+
+    def close_if_idle(self) -> None:
+        """Close, if nothing is being served."""
+        raise NotImplementedError
+
+    def abort(self) -> None:
+        """Close at once; what wasn't written is lost."""
+        self._transport.abort()
+
+    def pause_writing(self) -> None:
+        """The transport holds more than it should."""
+        self.write_paused = True
+
+    def resume_writing(self) -> None:
+        """The transport takes more again."""
+        self.write_paused = False
+        drained, self._drained = self._drained, None
+        if drained is not None and not drained.done():
+            drained.set_result(None)
+
+    async def drain(self) -> None:
+        """Wait until writing isn't paused any more, or the peer is gone."""
+        while self.write_paused:
+            if self._drained is None:
+                self._drained = self._context.loop.create_future()
+            # Shielded, for several tasks of an application may wait, and one be cancelled.
+            await asyncio.shield(self._drained)
+
+    def pause_reading(self) -> None:
+        """Enough has been received for now."""
+        if not self._reading_paused and not self._transport.is_closing():
+            self._reading_paused = True
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """More can be received."""
+        if self._reading_paused:
+            self._reading_paused = False
+            if not self._transport.is_closing():
+                self._transport.resume_reading()
+
+    def close(self) -> None:
+        """Close the connection, after what was written."""
+        self._transport.close()

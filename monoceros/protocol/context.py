@@ -1,0 +1,199 @@
+"""What the connections of a process share, and what a connection wants of its server.
+
+The server makes one Context and fills it; nothing here knows how. What a request reads is a slot: no option is looked
+up on the hot path.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
+
+from monoceros.asgi import Application, Scope
+from monoceros.wire.engine import FrameEngine
+from monoceros.wire.framing import HeadLimits
+from monoceros.wire.reader import FieldParser
+from monoceros.wire.response import DefaultFields
+
+NEVER = 1 << 62
+"""A deadline that doesn't come. Deadlines count the ticks of the server, one a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebSocketOptions:
+    """What a session needs to know.
+
+    Attributes:
+        make_engine: makes the frame engine of one session.
+        max_queue: messages held for the application before reading pauses.
+        ping_interval: seconds between pings, or None for no pings.
+        ping_timeout: seconds to wait for the pong, or None for ever.
+    """
+
+    make_engine: Callable[[], FrameEngine]
+    max_queue: int = 32
+    ping_interval: float | None = 20.0
+    ping_timeout: float | None = 20.0
+
+
+class Running(Protocol):
+    """An application at work for one request or session."""
+
+    task: asyncio.Task[None] | None
+
+    def tick(self) -> None:
+        """A second has passed."""
+
+    def notify_drain(self) -> None:
+        """The notice period of a drain is over: an open-ended conversation should end."""
+
+    def cut_off(self) -> None:
+        """A drain in a hurry: what was told to end and hasn't is ended."""
+
+    def describe(self) -> str:
+        """Say which request this is, for the log."""
+
+
+class Closable(Protocol):
+    """A connection, as its server sees it."""
+
+    deadline: int
+
+    def deadline_passed(self) -> None:
+        """`deadline` is not after the tick of the context."""
+
+    def begin_drain(self) -> None:
+        """If nothing is being served: wait for a request no longer than a connection is kept alive."""
+
+    def close_if_idle(self) -> None:
+        """Close, if nothing is being served."""
+
+    def abort(self) -> None:
+        """Close at once; what wasn't written is lost."""
+
+
+class Context:
+    """One per server. See the module.
+
+    Attributes:
+        app: the application, ASGI 3.
+        loop: the event loop.
+        create_task: starts a request's task.
+        state: what the lifespan left for requests; each gets a shallow copy.
+        root_path: the path the application is mounted below.
+        defaults: default response fields, rendered once a second.
+        limits: how large a request head may be.
+        make_parser: makes the field parser of one connection.
+        websocket: options of sessions, or None to leave upgrades alone.
+        keep_alive: ticks an idle connection is kept, 0 to close after each response.
+        head_timeout: ticks a request head may take.
+        tick: seconds counted by the server.
+        connections: all that are open.
+        running: applications at work.
+        requests: responses completed and sessions ended.
+        request_limit: the count at which `limit_reached` is called, once.
+        limit_concurrency: how many applications may be at work at once, or None.
+        lasting: connections persist after a response. False while draining, and without keep-alive.
+        access_log: logs one response, or None.
+        websocket_log: logs the outcome of a handshake: client, path, status or None if accepted.
+        trusts: tells whether the peer at an address may speak for others.
+        rewrite_scope: puts what a trusted peer says of its client into the scope.
+    """
+
+    __slots__ = (
+        "access_log",
+        "app",
+        "connections",
+        "create_task",
+        "defaults",
+        "head_timeout",
+        "keep_alive",
+        "lasting",
+        "limit_concurrency",
+        "limit_reached",
+        "limits",
+        "loop",
+        "make_parser",
+        "request_limit",
+        "requests",
+        "rewrite_scope",
+        "root_path",
+        "running",
+        "state",
+        "tick",
+        "trusts",
+        "websocket",
+        "websocket_log",
+    )
+
+    def __init__(
+        self,
+        app: Application,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        make_parser: Callable[[], FieldParser],
+        defaults: DefaultFields,
+        create_task: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]] | None = None,
+        websocket: WebSocketOptions | None = None,
+        limits: HeadLimits | None = None,
+    ) -> None:
+        self.app = app
+        self.loop = loop
+        self.create_task = create_task or _task_maker(loop)
+        self.make_parser = make_parser
+        self.defaults = defaults
+        self.websocket = websocket
+        self.limits = limits or HeadLimits()
+        self.state: dict[str, Any] = {}
+        self.root_path = ""
+        self.keep_alive = 5
+        self.head_timeout = 30
+        self.tick = 0
+        self.connections: set[Closable] = set()
+        self.running: set[Running] = set()
+        self.requests = 0
+        self.request_limit = NEVER
+        self.limit_reached: Callable[[], None] = _do_nothing
+        self.limit_concurrency: int | None = None
+        self.lasting = True
+        self.access_log: Callable[[str, str, str, str, int], None] | None = None
+        self.websocket_log: Callable[[str, str, int | None], None] | None = None
+        self.trusts: Callable[[str | None], bool] = _trust_nobody
+        self.rewrite_scope: Callable[[Scope], None] = _leave_scope
+
+    def request_ended(self) -> None:
+        """Count a response that is complete, or a session that has ended."""
+        self.requests += 1
+        if self.requests == self.request_limit:
+            self.limit_reached()
+
+    def is_full(self) -> bool:
+        """Tell whether as many applications are at work as may be."""
+        return self.limit_concurrency is not None and len(self.running) >= self.limit_concurrency
+
+    def in_seconds(self, seconds: float) -> int:
+        """Return a deadline that passes `seconds` from now, or up to one second later."""
+        return self.tick + 1 + -int(-seconds // 1)
+
+
+def _task_maker(loop: asyncio.AbstractEventLoop) -> Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]:
+    """Return what makes a request's task: without the detour over the loop, unless somebody set a factory there.
+
+    A name of its own would be rendered for each; one for all isn't.
+    """
+    if loop.get_task_factory() is not None:
+        return loop.create_task
+    return partial(asyncio.Task, loop=loop, name="request")
+
+
+def _do_nothing() -> None:
+    pass
+
+
+def _trust_nobody(host: str | None) -> bool:
+    return False
+
+
+def _leave_scope(scope: Scope) -> None:
+    pass

@@ -1,0 +1,313 @@
+"""One HTTP request and its response: the only `receive` and `send` of ASGI's http in the code base.
+
+Knows neither transport nor HTTP version: those are behind its `ResponseSink`. The rules it keeps: a response head is
+held until its first content, so that a simple response is one write; nothing an application does wrong goes unsaid, and
+nothing it raises goes unlogged.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from enum import Enum
+from typing import Any
+
+from monoceros.asgi import Message, Scope
+from monoceros.protocol.context import Context
+from monoceros.protocol.scope import path_label
+from monoceros.protocol.sink import ResponseSink
+from monoceros.wire.response import BODILESS
+
+logger = logging.getLogger("monoceros.error")
+
+HIGH_WATER = 65536
+"""Octets of a request body held for the application before reading pauses."""
+
+FAILURE_HEADERS = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")]
+FAILURE_BODY = b"Internal Server Error"
+
+
+class Response(Enum):
+    """How far a response is."""
+
+    UNSTARTED = "the application hasn't sent http.response.start"
+    HELD = "it has, but the head waits for the first content"
+    STREAMING = "the head is written, and more content must come"
+    COMPLETE = "all is written"
+
+
+_UNSTARTED, _HELD, _STREAMING, _COMPLETE = Response.UNSTARTED, Response.HELD, Response.STREAMING, Response.COMPLETE
+
+
+class HTTPCycle:
+    """Serves one request.
+
+    Arguments:
+        sink: where the response goes.
+        context: what all requests share.
+        scope: the connection scope.
+        body_ended: the request has no content.
+        expects_continue: the peer waits for `100 Continue`.
+    """
+
+    __slots__ = (
+        "_body",
+        "_body_ended",
+        "_body_size",
+        "_context",
+        "_delivered",
+        "_headers",
+        "_left",
+        "_notified",
+        "_scope",
+        "_sink",
+        "_status",
+        "_waiter",
+        "disconnected",
+        "expects_continue",
+        "response",
+        "task",
+    )
+
+    def __init__(
+        self, sink: ResponseSink, context: Context, scope: Scope, body_ended: bool, expects_continue: bool
+    ) -> None:
+        self._sink = sink
+        self._context = context
+        self._scope = scope
+        self._body: list[bytes] = []
+        self._body_size = 0
+        self._body_ended = body_ended
+        self._delivered = False
+        self._notified = False
+        self._waiter: asyncio.Future[None] | None = None
+        self.expects_continue = expects_continue
+        self.response = _UNSTARTED
+        self.disconnected = False
+        self.task: asyncio.Task[None] | None = None
+
+    async def run(self) -> None:
+        """Call the application, and see that its response comes to an end."""
+        context = self._context
+        try:
+            result: Any = await context.app(self._scope, self.receive, self.send)  # type: ignore[func-returns-value]
+        except BaseException as exc:  # noqa: BLE001 - whatever it raises is logged and answered
+            self._application_raised(exc)
+        else:
+            if self.response is not _COMPLETE and not self.disconnected:
+                self._application_returned_early()
+            elif result is not None:
+                logger.error("%s: the application returned %r; ASGI asks for None", self.describe(), result)
+        finally:
+            context.running.discard(self)
+
+    # What the application calls.
+
+    async def receive(self) -> Message:
+        """Return the next `http.request`, or `http.disconnect` once there is nothing more to wait for."""
+        while not (self.disconnected or self._notified or self.response is _COMPLETE):
+            if self._body or (self._body_ended and not self._delivered):
+                return self._take_body()
+            if self.expects_continue:
+                self.expects_continue = False
+                if self.response is _UNSTARTED or self.response is _HELD:
+                    self._sink.write_continue()
+            waiter = self._waiter
+            if waiter is None:
+                waiter = self._waiter = self._context.loop.create_future()
+            # Shielded, for two tasks of an application may wait, and one be cancelled.
+            await asyncio.shield(waiter)
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Message) -> None:
+        """Take `http.response.start` or `http.response.body`.
+
+        Raises:
+            RuntimeError: the message isn't what ASGI asks for now, or can't be sent; says what the application did.
+        """
+        if self.disconnected:
+            return
+        kind = message["type"]
+        response = self.response
+        if response is _UNSTARTED:
+            if kind != "http.response.start":
+                raise RuntimeError(f"the application sent {kind!r} first; ASGI asks for 'http.response.start'")
+            status = message["status"]
+            if type(status) is not int or not 200 <= status <= 599:
+                self._status = _checked_status(status)
+            else:
+                self._status = status
+            self._headers: Iterable[tuple[bytes, bytes]] = message.get("headers", ())
+            self.response = _HELD
+            return
+        if kind != "http.response.body":
+            raise RuntimeError(_unexpected(kind, response))
+        body = message.get("body", b"")
+        if type(body) is not bytes:
+            body = _checked_body(body)
+        more = message.get("more_body", False)
+        if response is _HELD:
+            left = self._sink.write_response(self._status, self._headers, body, more)
+            if not more:
+                self.response = _COMPLETE
+                return
+            self._left = left
+            self.response = _STREAMING
+        elif response is _STREAMING:
+            self._stream(body, more)
+        else:
+            raise RuntimeError(_unexpected(kind, response))
+        if more and self._sink.write_paused:
+            await self._sink.drain()
+
+    # What the connection and the server call.
+
+    def body_received(self, data: bytes) -> None:
+        """Content of the request came."""
+        self.expects_continue = False
+        self._body.append(data)
+        self._body_size += len(data)
+        if self._body_size > HIGH_WATER:
+            self._sink.pause_reading()
+        self._wake()
+
+    def body_ended(self) -> None:
+        """The content of the request is complete."""
+        self._body_ended = True
+        self._wake()
+
+    def disconnect(self) -> None:
+        """The peer is gone, or what it sends can't be served."""
+        self.disconnected = True
+        self._wake()
+
+    def half_close(self) -> None:
+        """The peer will send no more, which is how most say that they are gone; yet it may still be reading."""
+        if self._body_ended:
+            self._notified = True
+            self._wake()
+
+    def tick(self) -> None:
+        """Write a head that is held: an event stream that starts and waits must open within a second."""
+        if self.response is _HELD and not self.disconnected:
+            try:
+                self._left = self._sink.write_response(self._status, self._headers, b"", True)
+            except RuntimeError:
+                return  # the application's next send raises it, where it belongs
+            self.response = _STREAMING
+
+    def notify_drain(self) -> None:
+        """Tell an event stream that it should end; it is the one response that never ends by itself."""
+        if self._notified or self.response is _UNSTARTED or self.response is _COMPLETE:
+            return
+        if _is_event_stream(self._headers):
+            self._notified = True
+            self._wake()
+
+    def cut_off(self) -> None:
+        """End an event stream that didn't listen."""
+        if self._notified and self.task is not None:
+            self.task.cancel("the server is stopping")
+
+    def describe(self) -> str:
+        """Return method and path, for the log."""
+        return f"{self._scope['method']} {path_label(self._scope)}"
+
+    def _wake(self) -> None:
+        waiter = self._waiter
+        if waiter is not None:
+            self._waiter = None
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def _take_body(self) -> Message:
+        pieces = self._body
+        if len(pieces) == 1:
+            body = pieces[0]
+            self._body = []
+        elif pieces:
+            body = b"".join(pieces)
+            self._body = []
+        else:
+            body = b""
+        if self._body_size > HIGH_WATER:
+            self._sink.resume_reading()
+        self._body_size = 0
+        self._delivered = self._body_ended
+        return {"type": "http.request", "body": body, "more_body": not self._body_ended}
+
+    def _stream(self, body: bytes, more: bool) -> None:
+        left = self._left
+        if self._status in BODILESS or self._scope["method"] == "HEAD":
+            body = b""
+        elif left is not None:
+            left -= len(body)
+            if left < 0:
+                raise RuntimeError(f"the application sent {-left} octets of content more than it declared")
+            if left and not more:
+                raise RuntimeError(f"the application sent {left} octets of content less than it declared")
+            self._left = left
+        if not more:
+            self.response = _COMPLETE
+        self._sink.write_body(body, more)
+
+    def _application_raised(self, exc: BaseException) -> None:
+        if isinstance(exc, asyncio.CancelledError) and (self.disconnected or self._notified):
+            self._finish_notified()
+            return
+        if isinstance(exc, asyncio.CancelledError):
+            logger.error("%s: cancelled before its response was complete", self.describe())
+        else:
+            logger.error("Exception in ASGI application: %s\n", self.describe(), exc_info=exc)
+        self._fail()
+
+    def _application_returned_early(self) -> None:
+        if self._notified and self.response is _STREAMING:
+            self._finish_notified()
+            return
+        done = "starting" if self.response is _UNSTARTED else "completing"
+        logger.error("%s: the application returned without %s its response", self.describe(), done)
+        self._fail()
+
+    def _finish_notified(self) -> None:
+        """End a stream whose application left because it was told to: that is no failure."""
+        if self.response is _STREAMING and not self.disconnected and self._left is None:
+            self.response = _COMPLETE
+            self._sink.write_body(b"", False)
+        elif not self.disconnected:
+            self._fail()
+
+    def _fail(self) -> None:
+        """Answer 500 if nothing was written yet; otherwise let the peer see that the response broke off."""
+        if self.disconnected or self.response is _COMPLETE:
+            return
+        written = self.response is _STREAMING
+        self.response = _COMPLETE
+        if written:
+            self._sink.break_off()
+        else:
+            self._sink.write_response(500, FAILURE_HEADERS, FAILURE_BODY, False)
+
+
+def _checked_status(status: object) -> int:
+    """Return the status as a plain int: http.HTTPStatus and its like are fine."""
+    if isinstance(status, int) and 200 <= status <= 599:
+        return int(status)
+    raise RuntimeError(f"the application sent the status {status!r}; a final status is a number from 200 to 599")
+
+
+def _checked_body(body: object) -> bytes:
+    if isinstance(body, (bytes, bytearray, memoryview)):
+        return bytes(body)
+    raise RuntimeError(f"the application sent a body of type {type(body).__name__}; ASGI asks for bytes")
+
+
+def _unexpected(kind: str, response: Response) -> str:
+    if response is _COMPLETE:
+        return f"the application sent {kind!r} after its response was complete"
+    return f"the application sent {kind!r}; ASGI asks for 'http.response.body' after 'http.response.start'"
+
+
+def _is_event_stream(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    return any(
+        name.lower() == b"content-type" and value.lower().startswith(b"text/event-stream") for name, value in headers
+    )

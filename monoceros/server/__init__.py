@@ -1,0 +1,1 @@
+"""One event loop's worth of serving: listeners, lifespan, the tick, and the drain."""

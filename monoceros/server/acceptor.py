@@ -1,0 +1,116 @@
+"""Accepting connections: a bounded number at a time, so that it can pause, resume, and stop without losing any.
+
+asyncio's own servers can do neither on uvloop, and call `listen` again with a backlog of their own.
+"""
+
+import asyncio
+import errno
+import logging
+import ssl
+from collections.abc import Callable, Sequence
+from socket import socket
+
+logger = logging.getLogger("monoceros.error")
+
+BATCH = 16
+"""Connections accepted in one turn of the loop. Few, for the next turn belongs to those that are open."""
+
+TLS_HANDSHAKE_TIMEOUT = 10
+"""Seconds a TLS handshake may take."""
+
+# Out of descriptors or memory: more of the same would only burn CPU. Accepting pauses until the next tick.
+_EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+
+
+class Acceptor:
+    """Accepts connections on listening, non-blocking sockets, and makes a protocol for each.
+
+    Arguments:
+        loop: the event loop.
+        sockets: the listeners. They are the caller's to close.
+        make_protocol: makes the protocol of one connection.
+        tls: the TLS context, or None.
+
+    Attributes:
+        sockets: the listeners.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        sockets: Sequence[socket],
+        make_protocol: Callable[[], asyncio.BaseProtocol],
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._loop = loop
+        self._make_protocol = make_protocol
+        self._tls = {"ssl": tls, "ssl_handshake_timeout": TLS_HANDSHAKE_TIMEOUT} if tls is not None else {}
+        self._opening: set[asyncio.Task[None]] = set()
+        self._accepting = False
+        self._exhausted = False
+        self.sockets = tuple(sockets)
+
+    @property
+    def opening(self) -> bool:
+        """Connections were accepted that aren't protocols yet."""
+        return bool(self._opening)
+
+    def start(self) -> None:
+        """Accept connections from now on."""
+        if not self._accepting:
+            self._accepting = True
+            for sock in self.sockets:
+                self._loop.add_reader(sock.fileno(), self._accept, sock, BATCH)
+
+    def pause(self) -> None:
+        """Accept no more; `start` goes on."""
+        if self._accepting:
+            self._accepting = False
+            for sock in self.sockets:
+                self._loop.remove_reader(sock.fileno())
+
+    def tick(self) -> None:
+        """A second has passed: try again, if there was no descriptor left."""
+        if self._exhausted:
+            self._exhausted = False
+            self.start()
+
+    def finish(self) -> None:
+        """Accept no more, after those that wait in the backlog: closing would reset them."""
+        self._exhausted = False
+        self.pause()
+        for sock in self.sockets:
+            self._accept(sock, 1 << 16)
+
+    def _accept(self, sock: socket, most: int) -> None:
+        for _ in range(most):
+            try:
+                connection, _address = sock.accept()
+            except (BlockingIOError, InterruptedError):
+                return
+            except ConnectionAbortedError:
+                continue
+            except OSError as exc:
+                self._accept_failed(exc)
+                return
+            connection.setblocking(False)
+            task = self._loop.create_task(self._open(connection))
+            self._opening.add(task)
+            task.add_done_callback(self._opening.discard)
+
+    async def _open(self, connection: socket) -> None:
+        try:
+            await self._loop.connect_accepted_socket(self._make_protocol, connection, **self._tls)
+        except (OSError, ssl.SSLError, asyncio.TimeoutError) as exc:
+            # A peer that doesn't finish its TLS handshake: everyday business on an open port.
+            logger.debug("A connection wasn't opened: %s", exc)
+            connection.close()
+
+    def _accept_failed(self, exc: OSError) -> None:
+        if exc.errno not in _EXHAUSTED:
+            logger.error("Accepting a connection failed: %s", exc)
+            return
+        if not self._exhausted:
+            logger.error("Accepting pauses: %s", exc)
+        self._exhausted = True
+        self.pause()

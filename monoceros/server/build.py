@@ -1,0 +1,134 @@
+"""From a Config to the Context of its connections: the one place where options turn into slots."""
+
+import asyncio
+import contextvars
+import importlib
+import logging
+import math
+from collections.abc import Callable
+from email.utils import formatdate
+from typing import Any
+
+from monoceros.asgi import Application
+from monoceros.config import Config
+from monoceros.errors import StartupError
+from monoceros.logs.access import AccessLog
+from monoceros.logs.lines import websocket_accepted, websocket_refused
+from monoceros.protocol.context import Context, WebSocketOptions
+from monoceros.resources.proxy import TrustedHops
+from monoceros.server.trace import TRACE, traced
+from monoceros.wire.engine import EngineOptions, FrameEngine
+from monoceros.wire.framing import HeadLimits
+from monoceros.wire.reader import FieldParser
+from monoceros.wire.response import DefaultFields, default_fields
+
+logger = logging.getLogger("monoceros.error")
+
+# Where the optional and the heavy parts are: imported once they are asked for.
+_PARSERS = {
+    "httptools": ("monoceros.wire.httptools_parser", "HttptoolsParser"),
+    "h11": ("monoceros.wire.h11_parser", "H11Parser"),
+}
+_ENGINES = {
+    "auto": ("monoceros.wire.websockets_engine", "WebsocketsEngine"),
+    "websockets": ("monoceros.wire.websockets_engine", "WebsocketsEngine"),
+    "websockets-sansio": ("monoceros.wire.websockets_engine", "WebsocketsEngine"),
+    "wsproto": ("monoceros.wire.wsproto_engine", "WsprotoEngine"),
+}
+
+
+def application_of(config: Config) -> Application:
+    """Return the loaded application, traced if the log is that fine."""
+    app: Application = config.loaded_app
+    return traced(app) if logger.getEffectiveLevel() <= TRACE else app
+
+
+def build_context(
+    config: Config, app: Application, loop: asyncio.AbstractEventLoop, access_log: AccessLog | None
+) -> Context:
+    """Return the context that the connections of one server share.
+
+    Raises:
+        StartupError: a library that an option asks for isn't installed.
+    """
+    context = Context(
+        app,
+        loop,
+        make_parser=_parser_maker(config.http),
+        defaults=render_defaults(config),
+        create_task=_fresh_task_maker(loop) if config.reset_contextvars else None,
+        websocket=_websocket_options(config),
+        limits=HeadLimits(
+            config.limit_request_line,
+            config.limit_request_fields,
+            config.limit_request_field_size,
+            config.limit_request_head,
+        ),
+    )
+    context.root_path = config.root_path
+    # A deadline of n seconds may pass up to one late, never early: hence the tick more.
+    context.keep_alive = math.ceil(config.timeout_keep_alive) + 1 if config.timeout_keep_alive else 0
+    context.lasting = context.keep_alive > 0
+    context.head_timeout = math.ceil(config.timeout_request_header) + 1 if config.timeout_request_header else 0
+    context.limit_concurrency = config.limit_concurrency
+    if access_log is not None:
+        context.access_log = access_log.log
+    context.websocket_log = _log_websocket
+    if config.proxy_headers:
+        hops = TrustedHops(config.forwarded_allow_ips)
+        context.trusts = hops.trusts
+        context.rewrite_scope = hops.rewrite
+    return context
+
+
+def render_defaults(config: Config) -> DefaultFields:
+    """Return the default response fields as they are this second."""
+    date = formatdate(usegmt=True) if config.date_header else None
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in config.headers]
+    return default_fields(date, "monoceros" if config.server_header else None, headers)
+
+
+def _parser_maker(http: object) -> Callable[[], FieldParser]:
+    if http == "auto":
+        try:
+            return _import("httptools", _PARSERS)
+        except StartupError:
+            return _import("h11", _PARSERS)
+    return _import(str(http) if http in _PARSERS else "httptools", _PARSERS)
+
+
+def _websocket_options(config: Config) -> WebSocketOptions | None:
+    if config.ws == "none" or config.interface == "wsgi":
+        return None
+    engine: Callable[[EngineOptions], FrameEngine] = _import(str(config.ws), _ENGINES)
+    options = EngineOptions(max_size=config.ws_max_size, per_message_deflate=config.ws_per_message_deflate)
+    return WebSocketOptions(
+        make_engine=lambda: engine(options),
+        max_queue=config.ws_max_queue,
+        ping_interval=config.ws_ping_interval,
+        ping_timeout=config.ws_ping_timeout,
+    )
+
+
+def _import(name: str, table: dict[str, tuple[str, str]]) -> Any:
+    module, attribute = table[name]
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except ImportError as exc:
+        raise StartupError(f"{name} isn't installed ({exc}): `pip install {name}`, or choose another") from exc
+
+
+def _fresh_task_maker(loop: asyncio.AbstractEventLoop) -> Callable[[Any], asyncio.Task[None]]:
+    """Tasks that see no context variable of the lifespan or of another request."""
+
+    def create_task(coroutine: Any) -> asyncio.Task[None]:
+        return loop.create_task(coroutine, context=contextvars.Context())
+
+    return create_task
+
+
+def _log_websocket(client: str, path: str, status: int | None) -> None:
+    if status is None:
+        websocket_accepted(logger, client, path)
+    else:
+        websocket_refused(logger, client, path, status)

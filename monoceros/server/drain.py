@@ -1,0 +1,96 @@
+"""A graceful stop: what is being served ends well, and nothing is waited for longer than the graceful timeout.
+
+The rules it keeps: an idle connection isn't closed under a request that may be on its way, but answers it with
+`Connection: close` or ends at its keep-alive deadline; event streams and WebSockets, which never end by themselves, are
+told when the notice period is over. In a hurry (a terminal's Ctrl+C, a reload) nobody is worth waiting for.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+from monoceros.protocol.context import Context
+
+logger = logging.getLogger("monoceros.error")
+
+POLL = 0.05
+"""Seconds between looks at what is still open. This isn't the hot path, and an event per connection would be."""
+
+HURRY = 0.5
+"""Seconds that those who were told in a hurry have to leave."""
+
+
+class Drain:
+    """Brings the connections of one server to their end.
+
+    Arguments:
+        context: what they share.
+        opening: tells whether accepted connections are still being opened.
+        forced: tells whether to wait no longer.
+        notice: seconds after which open-ended conversations are told.
+        timeout: seconds after which everything is cut off, or None to wait for ever.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        opening: Callable[[], bool],
+        forced: Callable[[], bool],
+        *,
+        notice: float,
+        timeout: float | None,
+    ) -> None:
+        self._context = context
+        self._opening = opening
+        self._forced = forced
+        self._notice = notice if timeout is None else min(notice, timeout)
+        self._timeout = timeout
+
+    async def run(self, hurry: Callable[[], bool]) -> None:
+        """Wait until all is served, or time is up; then cut off what is left.
+
+        Arguments:
+            hurry: tells whether this stop is, or has become, one in a hurry.
+        """
+        context = self._context
+        context.lasting = False
+        for connection in list(context.connections):
+            connection.begin_drain()
+        begun = time.monotonic()
+        told = hurried = cut = False
+        while (context.connections or context.running or self._opening()) and not self._forced():
+            elapsed = time.monotonic() - begun
+            if self._timeout is not None and elapsed >= self._timeout:
+                break
+            if hurry() and not hurried:
+                hurried = told = True
+                begun = time.monotonic()
+            elif elapsed >= self._notice:
+                told = True
+            if hurried:
+                for connection in list(context.connections):
+                    connection.close_if_idle()
+            if told:
+                # Again and again, for a request may have come on a connection that was idle.
+                for running in list(context.running):
+                    running.notify_drain()
+            if hurried and elapsed >= HURRY and not cut:
+                cut = True
+                for running in list(context.running):
+                    running.cut_off()
+            await asyncio.sleep(POLL)
+        await self._cut_off()
+
+    async def _cut_off(self) -> None:
+        context = self._context
+        tasks = {running.task for running in context.running if running.task is not None}
+        if tasks and not self._forced():
+            logger.error("Graceful timeout of %s s exceeded: cancelling %d running requests", self._timeout, len(tasks))
+        for task in tasks:
+            task.cancel("the graceful timeout is exceeded")
+        if tasks:
+            await asyncio.wait(tasks, timeout=1)
+        for connection in list(context.connections):
+            connection.abort()
+        await asyncio.sleep(0)

@@ -1,0 +1,389 @@
+"""One server: its start, its tick, its drain, and the exit code. One event loop, one application, any listeners.
+
+Who starts it decides how it stops: `run` and `serve` take the terminal's signals, a worker process has its own and
+calls `drain` and `stop`, which may come from any thread and from a signal handler.
+"""
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import random
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from socket import socket
+from types import FrameType
+from typing import Any
+
+from monoceros.config import Config
+from monoceros.errors import EXIT_STARTUP, StartupError
+from monoceros.logs.access import AccessLog, open_access_log
+from monoceros.protocol.context import Context
+from monoceros.protocol.http1 import HTTP1Connection
+from monoceros.resources import listeners
+from monoceros.server.acceptor import Acceptor
+from monoceros.server.build import application_of, build_context, render_defaults
+from monoceros.server.drain import Drain
+from monoceros.server.host import NoHost, WorkerHost
+from monoceros.server.lifespan import Lifespan
+
+logger = logging.getLogger("monoceros.error")
+
+TICK = 1.0
+"""Seconds between ticks: deadlines are counted in them, and `Date` is rendered."""
+
+YOUNG_GENERATION = 20_000
+"""Objects that are made before the collector looks for cycles: a request leaves none, so rarely is soon enough."""
+
+# The same lines in a terminal's colours: cyan for process numbers, bold for addresses.
+_STARTED = "Started server process [\x1b[36m%d\x1b[0m]"
+_FINISHED = "Finished server process [\x1b[36m%d\x1b[0m]"
+_RUNNING = "Monoceros running on \x1b[1m%s\x1b[0m (Press CTRL+C to quit)"
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class ServerState:
+    """What programs written for the incumbent look at."""
+
+    def __init__(self) -> None:
+        self.context: Context | None = None
+        self.connections: set[Any] = set()
+        self.tasks: set[Any] = set()
+        self.default_headers: list[tuple[bytes, bytes]] = []
+
+    @property
+    def total_requests(self) -> int:
+        """Responses completed and WebSocket sessions ended."""
+        return self.context.requests if self.context is not None else 0
+
+
+class Server:
+    """Serves the application of a Config.
+
+    Attributes:
+        config: the options.
+        started: connections are accepted.
+        should_exit: set it to drain and stop.
+        force_exit: set it, too, to stop without waiting.
+        servers: what accepts connections; each has `sockets`.
+        lifespan: the application's lifespan, once started.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.server_state = ServerState()
+        self.started = False
+        self.force_exit = False
+        self.servers: list[Acceptor] = []
+        self.lifespan: Lifespan | None = None
+        self._host: WorkerHost = NoHost(self.drain)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._wake: asyncio.Event | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._should_exit = False
+        self._hurry = False
+        self._access_log: AccessLog | None = None
+        self._tick_timer: asyncio.TimerHandle | None = None
+        self._sockets: list[socket] = []
+        self._owns_sockets = False
+        self._in_worker = False
+        self._notified = time.monotonic()
+        self._notifying: asyncio.Task[None] | None = None
+        self._captured_signals: list[int] = []
+
+    @property
+    def should_exit(self) -> bool:
+        return self._should_exit
+
+    @should_exit.setter
+    def should_exit(self, value: bool) -> None:
+        self._should_exit = value
+        if value:
+            self._rouse()
+
+    # The ways to run it.
+
+    def run(self, sockets: list[socket] | None = None) -> None:
+        """Serve until stopped, in an event loop of its own.
+
+        Arguments:
+            sockets: listening sockets to use instead of those the config names.
+
+        Raises:
+            SystemExit: 3, if the server couldn't start; the reason is logged.
+        """
+        with self._capture_signals():
+            self._run_loop(sockets, own_process=True)
+
+    async def serve(self, sockets: list[socket] | None = None) -> None:
+        """Serve until stopped, in the running event loop. Signals that came meanwhile are raised again at the end.
+
+        Arguments and exceptions are those of `run`.
+        """
+        with self._capture_signals():
+            await self._serve(sockets, own_process=False)
+        for captured in reversed(self._captured_signals):
+            signal.raise_signal(captured)
+
+    def run_worker(self, sockets: Sequence[socket], *, host: WorkerHost) -> int:
+        """Serve on listening sockets of somebody else's until drained, in a process of somebody else's.
+
+        Arguments:
+            sockets: the listening sockets; they stay open.
+            host: is told how it goes.
+
+        Returns:
+            The exit code: 0, or 3 if the start failed; the reason is logged.
+        """
+        self._host = host
+        self._in_worker = True
+        try:
+            self._run_loop(list(sockets), own_process=True)
+        except SystemExit as exc:
+            return exc.code if isinstance(exc.code, int) else EXIT_STARTUP
+        return 0
+
+    # The ways to stop it.
+
+    def drain(self, *, hurry: bool = False) -> None:
+        """Stop gracefully: finish what is being served. Safe in any thread and in a signal handler.
+
+        Arguments:
+            hurry: close idle connections and end open-ended conversations at once.
+        """
+        self._hurry = self._hurry or hurry
+        self._should_exit = True
+        self._rouse()
+
+    def stop(self) -> None:
+        """Stop at once. Safe in any thread and in a signal handler."""
+        self.force_exit = True
+        self._should_exit = True
+        self._rouse()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Take a signal: the first drains, a second SIGINT stops at once."""
+        self._captured_signals.append(sig)
+        if self._should_exit and sig == signal.SIGINT:
+            self.stop()
+        else:
+            self.drain(hurry=sig == signal.SIGINT)
+
+    def _rouse(self) -> None:
+        loop, wake = self._loop, self._wake
+        if loop is not None and wake is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(self._stop_asked)
+
+    def _stop_asked(self) -> None:
+        if self._wake is not None:
+            self._wake.set()
+        # A start-up that hangs holds nobody's request: somebody in a hurry needn't wait for it.
+        if not self.started and (self._hurry or self.force_exit) and self._task is not None:
+            self._task.cancel()
+
+    # Its life.
+
+    def _run_loop(self, sockets: list[socket] | None, *, own_process: bool) -> None:
+        with asyncio.Runner(loop_factory=self.config.get_loop_factory()) as runner:
+            runner.run(self._serve(sockets, own_process=own_process))
+
+    async def _serve(self, sockets: list[socket] | None, *, own_process: bool) -> None:
+        pid = os.getpid()
+        logger.info("Started server process [%d]", pid, extra={"color_message": _STARTED})
+        try:
+            await self.startup(sockets)
+        except StartupError as exc:
+            logger.error("%s", exc, exc_info=exc.__cause__)
+            sys.exit(EXIT_STARTUP)
+        except asyncio.CancelledError:
+            if not self._should_exit:
+                raise
+            asyncio.current_task().uncancel()  # type: ignore[union-attr]
+        if self.started:
+            if own_process:
+                _settle_collector()
+            assert self._wake is not None
+            while not self._should_exit:
+                self._wake.clear()
+                await self._wake.wait()
+            await self.shutdown(sockets)
+        logger.info("Finished server process [%d]", pid, extra={"color_message": _FINISHED})
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        """Load the application, start its lifespan, and accept connections.
+
+        Arguments:
+            sockets: listening sockets to use instead of those the config names.
+
+        Raises:
+            StartupError: says what failed.
+        """
+        config = self.config
+        self._loop = loop = asyncio.get_running_loop()
+        self._wake = asyncio.Event()
+        self._task = asyncio.current_task()
+        if self._should_exit and self._hurry:
+            raise asyncio.CancelledError
+        if not config.loaded:
+            config.load()
+        self._sockets, self._owns_sockets = self._listen(sockets)
+        try:
+            app = application_of(config)
+            self._access_log = open_access_log(loop.call_soon) if config.access_log else None
+            context = build_context(config, app, loop, self._access_log)
+            self.server_state.context = context
+            self.server_state.connections = context.connections
+            self.server_state.tasks = context.running
+            self.lifespan = Lifespan(app, config.lifespan)
+            await self.lifespan.startup()
+        except BaseException:
+            self._close_sockets()
+            raise
+        context.state = self.lifespan.state
+        if config.limit_max_requests is not None:
+            context.request_limit = config.limit_max_requests + random.randint(0, config.limit_max_requests_jitter)
+            context.limit_reached = self._limit_reached
+        self._tick()
+        acceptor = Acceptor(loop, self._sockets, self._protocol_maker(context), config.ssl)
+        acceptor.start()
+        self.servers = [acceptor]
+        self.started = True
+        if sockets is None:
+            self._announce()
+        self._host.server_ready()
+
+    async def shutdown(self, sockets: list[socket] | None = None) -> None:
+        """Drain, shut the application down, and close the listening sockets."""
+        logger.info("Shutting down")
+        context = self.server_state.context
+        assert context is not None
+        for acceptor in self.servers:
+            acceptor.finish()
+        self._close_sockets()
+        drain = Drain(
+            context,
+            opening=lambda: any(acceptor.opening for acceptor in self.servers),
+            forced=lambda: self.force_exit,
+            notice=self.config.drain_notice,
+            timeout=self.config.timeout_graceful_shutdown,
+        )
+        await drain.run(hurry=lambda: self._hurry)
+        if self.lifespan is not None and not self.force_exit:
+            await self._until_forced(self.lifespan.shutdown())
+        if self._tick_timer is not None:
+            self._tick_timer.cancel()
+        if self._access_log is not None:
+            self._access_log.close()
+
+    async def _until_forced(self, coroutine: Any) -> None:
+        """Wait for something of the application's, but not when somebody loses patience."""
+        task = asyncio.ensure_future(coroutine)
+        while not task.done() and not self.force_exit:
+            await asyncio.wait([task], timeout=0.1)
+        if not task.done():
+            task.cancel()
+        elif not task.cancelled():
+            task.result()
+
+    def _listen(self, sockets: list[socket] | None) -> tuple[list[socket], bool]:
+        if sockets is not None:
+            for sock in sockets:
+                sock.setblocking(False)
+                sock.listen(self.config.backlog)
+            return sockets, not self._in_worker
+        config = self.config
+        bound = listeners.bind(host=config.host, port=config.port, uds=config.uds, fd=config.fd, backlog=config.backlog)
+        return bound, True
+
+    def _close_sockets(self) -> None:
+        for acceptor in self.servers:
+            acceptor.pause()
+        if self._owns_sockets:
+            listeners.release(self._sockets, unlink_uds=True)
+        self._sockets = []
+
+    def _announce(self) -> None:
+        for sock in self._sockets:
+            address = listeners.address(sock, tls=self.config.ssl is not None)
+            logger.info(
+                "Monoceros running on %s (Press CTRL+C to quit)",
+                address,
+                extra={"color_message": _RUNNING},
+            )
+
+    def _protocol_maker(self, context: Context) -> Any:
+        protocol = self.config.http_protocol_class
+        if protocol is None:
+            return lambda: HTTP1Connection(context)
+        return lambda: protocol(
+            config=self.config, server_state=self.server_state, app_state=context.state, _loop=context.loop
+        )
+
+    def _limit_reached(self) -> None:
+        assert self.server_state.context is not None
+        reason = f"Maximum request limit of {self.server_state.context.request_limit} reached"
+        logger.info("%s: this process ends when it has served what it holds", reason)
+        self._host.limit_reached(reason)
+
+    # The tick.
+
+    def _tick(self) -> None:
+        context, loop = self.server_state.context, self._loop
+        assert context is not None
+        assert loop is not None
+        self._tick_timer = loop.call_later(TICK, self._tick)
+        context.tick += 1
+        context.defaults = render_defaults(self.config)
+        self._host.beat()
+        if self._access_log is not None:
+            self._access_log.review()
+        for acceptor in self.servers:
+            acceptor.tick()
+        now = context.tick
+        for connection in [connection for connection in context.connections if connection.deadline <= now]:
+            connection.deadline_passed()
+        for running in list(context.running):
+            running.tick()
+        if self.config.callback_notify is not None:
+            self._notify(self.config.callback_notify)
+
+    def _notify(self, callback: Any) -> None:
+        now = time.monotonic()
+        if now - self._notified >= self.config.timeout_notify and self._notifying is None:
+            self._notified = now
+            self._notifying = asyncio.ensure_future(callback())
+            self._notifying.add_done_callback(self._notify_done)
+
+    def _notify_done(self, task: "asyncio.Task[None]") -> None:
+        self._notifying = None
+        if not task.cancelled() and task.exception() is not None:
+            logger.error("callback_notify raised", exc_info=task.exception())
+
+    # Signals.
+
+    @contextlib.contextmanager
+    def _capture_signals(self) -> Iterator[None]:
+        """Take the signals that stop a server, as long as it runs in the main thread."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        originals = {sig: signal.signal(sig, self.handle_exit) for sig in SIGNALS}
+        try:
+            yield
+        finally:
+            for sig, handler in originals.items():
+                signal.signal(sig, handler)
+
+
+def _settle_collector() -> None:
+    """Leave what start-up made out of every later collection, and collect less often. Only in a process of our own."""
+    gc.collect()
+    gc.freeze()
+    threshold, *older = gc.get_threshold()
+    if 0 < threshold < YOUNG_GENERATION:
+        gc.set_threshold(YOUNG_GENERATION, *older)

@@ -1,0 +1,82 @@
+"""The line between the master and one worker: a socket pair that carries words, and whose end says that the other died.
+
+It knows no process and no policy. The rule it keeps: nobody waits for a reader. The master's end never blocks, and a
+word that can't be sent is reported, not retried.
+"""
+
+import socket
+from enum import Enum
+from typing import NamedTuple
+
+
+class Word(Enum):
+    """Everything the two sides say to each other."""
+
+    READY = "ready"  # worker: I serve
+    LIMIT = "limit"  # worker: replace me; the text says why
+    LEAVING = "leaving"  # worker: I drain by my own choice
+    DRAIN = "drain"  # master: finish what you have, then leave
+    HURRY = "hurry"  # master: the same, and idle connections aren't worth waiting for
+    STOP = "stop"  # master: leave at once
+    WATCHING = "watching"  # watcher: from now on no edit is missed; the text names the way it looks
+    CHANGED = "changed"  # watcher: these files were edited
+
+
+class Message(NamedTuple):
+    word: Word
+    text: str = ""
+
+
+class Channel:
+    """One end of the line.
+
+    Arguments:
+        end: this side's socket of a connected pair. The channel owns it.
+    """
+
+    def __init__(self, end: socket.socket) -> None:
+        self._end = end
+        self._partial = b""
+
+    def fileno(self) -> int:
+        return self._end.fileno()
+
+    def send(self, word: Word, text: str = "") -> bool:
+        """Say a word. False if the other side is gone, or has stopped listening long ago."""
+        line = " ".join([word.value, *text.splitlines()])
+        try:
+            self._end.sendall(line.encode() + b"\n")
+        except OSError:
+            return False
+        return True
+
+    def receive(self) -> list[Message]:
+        """What the other side has said since; blocks only on a worker's end.
+
+        Raises EOFError when the other side is gone and everything it said has been read.
+        """
+        try:
+            data = self._end.recv(4096)
+        except BlockingIOError:
+            return []
+        except ConnectionError:
+            data = b""
+        if not data:
+            raise EOFError
+        *lines, self._partial = (self._partial + data).split(b"\n")
+        return [_parse(line.decode()) for line in lines]
+
+    def close(self) -> None:
+        self._end.close()
+
+
+def _parse(line: str) -> Message:
+    word, _, text = line.partition(" ")
+    return Message(Word(word), text)
+
+
+def channel_pair() -> tuple[Channel, Channel]:
+    """Make a line: the master's end, which never blocks, and the worker's, which does."""
+    master, worker = socket.socketpair()
+    master.setblocking(False)
+    return Channel(master), Channel(worker)

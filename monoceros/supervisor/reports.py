@@ -1,0 +1,101 @@
+"""What the master says in the log about its workers, in one place: the wording, not the occasion."""
+
+import logging
+import os
+import signal
+import threading
+
+from monoceros.errors import EXIT_STARTUP
+from monoceros.supervisor.crew import Child
+from monoceros.supervisor.events import AwaitChange, BackOff, GiveUp
+from monoceros.supervisor.handle import State
+
+logger = logging.getLogger("monoceros.error")
+
+
+def with_pid(text: str, pid: int, ending: str = "") -> None:
+    """Log `text [pid]`, the pid highlighted on a terminal."""
+    highlighted = f"\x1b[1;36m{pid}\x1b[0m"
+    logger.info(f"{text} [{pid}]{ending}", extra={"color_message": f"{text} [{highlighted}]{ending}"})
+
+
+def running_on(place: str) -> None:
+    """Log where the server listens."""
+    text, hint = "Monoceros running on", "(Press CTRL+C to quit)"
+    logger.info(f"{text} {place} {hint}", extra={"color_message": f"{text} \x1b[1m{place}\x1b[0m {hint}"})
+
+
+def how_it_ended(code: int) -> str:
+    """An exit code in words; minus a signal's number if a signal ended the process."""
+    if code == -signal.SIGKILL:
+        return "was killed by SIGKILL (out of memory?)"
+    if code < 0:
+        return f"was killed by {_signal_name(-code)}"
+    if code == EXIT_STARTUP:
+        return "could not start"
+    return f"exited with code {code}" if code else "left by itself"
+
+
+def worker_ended(child: Child, code: int, state: State, left: bool) -> None:
+    """Log the end of a worker: quietly if somebody wanted it.
+
+    Arguments:
+        child: the worker.
+        code: its exit code; minus a signal's number if a signal ended it.
+        state: what the master last knew of it.
+        left: it said before its end that it leaves.
+    """
+    how = how_it_ended(code)
+    match state:
+        case State.KILLED:
+            level, how = logging.DEBUG, "was ended"
+        case State.DRAINING:
+            level = logging.WARNING if code else logging.DEBUG
+        case _:
+            level = logging.DEBUG if left and not code else logging.ERROR
+    logger.log(level, "Worker %d [pid %d] %s.", child.slot, child.pid, how)
+
+
+def worker_late(child: Child, reason: str) -> None:
+    logger.critical("Worker %d [pid %d] %s. Its stacks follow; then it is killed.", child.slot, child.pid, reason)
+
+
+def not_forked(who: str, error: OSError) -> None:
+    logger.error("%s could not be forked: %s.", who, error.strerror)
+
+
+def watcher_ended(code: int) -> None:
+    logger.error("The reloader %s: edits of the code are not seen any more.", how_it_ended(code))
+
+
+def files_changed(way: str, paths: str) -> None:
+    logger.warning("%s detected changes in %s. Reloading...", way, paths)
+
+
+def setback(action: BackOff | AwaitChange | GiveUp) -> None:
+    """Log why no worker is started now."""
+    match action:
+        case BackOff(slot, seconds):
+            logger.warning("Worker %d keeps dying: the next one starts in %g s.", slot, seconds)
+        case AwaitChange():
+            logger.error("The application could not start. Waiting for the next change of its files.")
+        case GiveUp():
+            logger.error("No worker could start: stopping.")
+
+
+def threads_at_fork() -> None:
+    """Warn of threads: they don't exist in a forked child, and the locks they held stay locked there for ever."""
+    names = sorted(thread.name for thread in threading.enumerate() if thread is not threading.current_thread())
+    if names:
+        logger.warning(
+            "The process that forks the workers [%d] has threads, which can leave locks locked in them: %s.",
+            os.getpid(),
+            ", ".join(names),
+        )
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal has no name
+        return f"signal {number}"

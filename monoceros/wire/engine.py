@@ -1,0 +1,94 @@
+"""The seam between a WebSocket session and the codec of its frames: bytes in, messages out, and back.
+
+A session knows `FrameEngine`, an engine is chosen by its import. Neither knows the transport or the clock: `feed` the
+bytes that came, write what `reply` and `encode_*` return.
+
+The rule it keeps: whatever the library below, the same frames give the same events and the same close code. Only how
+soon a bad payload is noticed while its frame is still arriving differs, and so which fault of one with two is named.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from monoceros.errors import FrameError
+from monoceros.wire.frames import Close
+
+
+class Pong(NamedTuple):
+    """The peer answered a ping, or sent a pong unasked (RFC 6455, section 5.5.3)."""
+
+    payload: bytes
+
+
+Event = str | bytes | Pong | Close
+"""A text message, a binary message, or a control frame that the session wants to know of."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """What a session asks of its engine.
+
+    Arguments:
+        max_size: the largest message accepted, in bytes after inflation. A compressed frame that's larger than this
+            on the wire is refused as well.
+        per_message_deflate: whether compression (RFC 7692) is agreed to when the client offers it.
+    """
+
+    max_size: int = 16 * 1024 * 1024
+    per_message_deflate: bool = True
+
+
+class EngineFailure(FrameError):
+    """What `feed` raises: a FrameError, with the events decoded before it.
+
+    Arguments:
+        code: the close code to send.
+        reason: what is wrong, at most 123 bytes of UTF-8.
+        events: the events of the same `feed` that came before the error, in order.
+    """
+
+    def __init__(self, code: int, reason: str, events: list[Event]) -> None:
+        super().__init__(code, reason)
+        self.events = events
+
+
+class FrameEngine(Protocol):
+    """What a WebSocket session knows of its engine. Engines are made by `Engine(EngineOptions(...))`."""
+
+    def negotiate(self, offered: bytes) -> str | None:
+        """Agree on extensions, before the first `feed`.
+
+        Arguments:
+            offered: the client's Sec-WebSocket-Extensions, repeated fields joined by commas; may be empty.
+
+        Returns the value of the answer's field, or None for no field. An offer that can't be understood is declined.
+        """
+
+    def feed(self, data: bytes) -> list[Event]:
+        """Decode bytes from the peer.
+
+        Returns complete messages and control events in order. After a Close, and after a failure, bytes are ignored.
+        Raises EngineFailure, a FrameError, when the connection must fail with its code and reason.
+        """
+
+    def reply(self) -> bytes:
+        """Return the bytes owed to the peer since the last call: pongs, and the answer to its close."""
+
+    def encode_text(self, text: str) -> bytes:
+        """Return a text message's frame. Raises RuntimeError once a close was sent or received."""
+
+    def encode_binary(self, data: bytes) -> bytes:
+        """Return a binary message's frame. Raises RuntimeError once a close was sent or received."""
+
+    def encode_ping(self, payload: bytes) -> bytes:
+        """Return a ping, b"" once a close was sent or received. Raises ValueError for more than 125 bytes."""
+
+    def encode_close(self, code: int, reason: str) -> bytes:
+        """Return a close frame, b"" if one was sent or is owed already.
+
+        Arguments:
+            code: 1000-1003, 1007-1014, 3000-4999, or 1005 for a close frame without code and reason.
+            reason: cut at a character's border to at most 123 bytes.
+
+        Raises RuntimeError for any other code.
+        """

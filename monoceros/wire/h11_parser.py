@@ -1,0 +1,47 @@
+"""The fields of a request head, read by h11 (pure Python).
+
+The head was judged by `framing` before: it means one thing, so this parser and httptools' agree on it. A connection of
+h11 goes on to a second request only when the answer to the first was written through it, so each head gets a fresh one;
+it is fed a request line of ours, for the method and the target are known already.
+"""
+
+import h11
+
+from monoceros.errors import RequestError
+from monoceros.wire.fields import LOWER_NAMES
+
+_REQUEST_LINE = b"GET / HTTP/1.1\r\n"
+# h11 wants a Host in every HTTP/1.1 request, which `framing` has seen to; HTTP/1.0 may go without.
+_REQUEST_LINE_WITHOUT_HOST = b"GET / HTTP/1.0\r\n"
+
+
+class H11Parser:
+    """Holds no state: see the module."""
+
+    __slots__ = ()
+
+    def parse_plain(self, head: bytes) -> list[tuple[bytes, bytes]]:
+        """Return the fields of a whole head that `framing.match_plain` has matched."""
+        return self.parse_fields(head, head.index(b"\r\n") + 2, False)
+
+    def parse_fields(self, head: bytes, start: int, has_body: bool) -> list[tuple[bytes, bytes]]:
+        """Return the fields of `head`, which begin at offset `start`, with their names in lower case.
+
+        Arguments:
+            head: a whole head, up to and including the empty line.
+            start: where the first field line begins.
+            has_body: a body follows, which this parser won't see.
+
+        Raises:
+            RequestError: 400, if h11 finds fault with what `framing` let pass.
+        """
+        old = head.endswith(b"HTTP/1.0", 0, start - 2)
+        connection = h11.Connection(h11.SERVER, max_incomplete_event_size=len(head) + len(_REQUEST_LINE))
+        connection.receive_data((_REQUEST_LINE_WITHOUT_HOST if old else _REQUEST_LINE) + head[start:])
+        try:
+            event = connection.next_event()
+        except h11.RemoteProtocolError as exc:
+            raise RequestError(400, f"malformed header field: {exc}") from exc
+        if not isinstance(event, h11.Request):
+            raise RequestError(400, "malformed header field")
+        return [(LOWER_NAMES[name], value) for name, value in event.headers.raw_items()]

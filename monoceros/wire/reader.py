@@ -1,0 +1,211 @@
+"""The requests of one HTTP/1.1 connection, read from its bytes: heads, bodies, and what waits behind them.
+
+Bytes go in by `feed`; a `RequestSink` is told of requests and bodies. A pipelined request waits until `resume`: the one
+before it has been answered (RFC 9112, section 9.3.2). Knows no transport, no application and no time.
+"""
+
+from enum import Enum
+from typing import Protocol
+
+from monoceros.errors import RequestError
+from monoceros.wire.body import BodyReader, ChunkedReader, LengthReader
+from monoceros.wire.framing import (
+    CHUNKED,
+    END_OF_HEAD,
+    METHODS,
+    PLAIN,
+    PLAIN_SIZE,
+    HeadLimits,
+    Traits,
+    judge_head,
+    judge_partial_head,
+    match_plain,
+)
+
+
+class FieldParser(Protocol):
+    """Reads the fields of a head that has been judged. One file per library."""
+
+    def parse_plain(self, head: bytes) -> list[tuple[bytes, bytes]]:
+        """Return the fields of a plain head, with names in lower case."""
+
+    def parse_fields(self, head: bytes, start: int, has_body: bool) -> list[tuple[bytes, bytes]]:
+        """Return the fields that begin at offset `start`, with names in lower case."""
+
+
+class RequestSink(Protocol):
+    """Who is told of requests: the connection."""
+
+    def request_received(self, method: str, target: bytes, traits: Traits, fields: list[tuple[bytes, bytes]]) -> None:
+        """A request head is there."""
+
+    def body_received(self, data: bytes) -> None:
+        """Content of its body came; never empty."""
+
+    def body_ended(self) -> None:
+        """Its body is complete. Not told of a request without one (`traits.length == 0`)."""
+
+    def input_waits(self) -> None:
+        """Bytes came that must wait for `resume`: reading should pause."""
+
+
+class Reading(Enum):
+    """What the reader expects next."""
+
+    HEAD = "a request head"
+    BODY = "the body of a request"
+    ANSWER = "the answer to a request, before the next head is looked at"
+    NOTHING = "nothing: what still comes is dropped"
+
+
+_HEAD, _BODY, _ANSWER, _NOTHING = Reading.HEAD, Reading.BODY, Reading.ANSWER, Reading.NOTHING
+
+
+class RequestReader:
+    """Reads requests and tells the sink.
+
+    Arguments:
+        sink: who is told.
+        parser: reads the fields of each head.
+        limits: how large a head may be.
+    """
+
+    __slots__ = (
+        "_answered",
+        "_body",
+        "_buffer",
+        "_feeding",
+        "_limits",
+        "_parser",
+        "_plain_size",
+        "_scanned",
+        "_sink",
+        "_skipped",
+        "state",
+    )
+
+    def __init__(self, sink: RequestSink, parser: FieldParser, limits: HeadLimits) -> None:
+        self._sink = sink
+        self._parser = parser
+        self._limits = limits
+        self._plain_size = PLAIN_SIZE if limits.allows_plain() else 0
+        self._body: BodyReader | None = None
+        self._buffer = b""
+        self._feeding = False
+        self._scanned = 0
+        self._skipped = False
+        self._answered = False
+        self.state = _HEAD
+
+    @property
+    def idle(self) -> bool:
+        """No request is being read, and no octet of a next one has come."""
+        return self.state is _HEAD and not self._buffer
+
+    @property
+    def has_input(self) -> bool:
+        """Bytes wait: of an incomplete head, or of a pipelined request."""
+        return bool(self._buffer)
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes from the peer.
+
+        Raises:
+            RequestError: a request must be refused; the reader then drops whatever still comes.
+        """
+        try:
+            # The usual case first: one whole plain head, and nothing else.
+            if self.state is _HEAD and not self._buffer and len(data) <= self._plain_size:
+                match = match_plain(data)
+                if match is not None:
+                    self.state = _ANSWER
+                    method, target = match.groups()
+                    self._sink.request_received(METHODS[method], target, PLAIN, self._parser.parse_plain(data))
+                    return
+            self._feed(data)
+        except RequestError:
+            self.stop()
+            raise
+
+    def resume(self) -> None:
+        """The request before has been answered: go on, at once or when the rest of its body was read.
+
+        Raises:
+            RequestError: a request that waited must be refused.
+        """
+        if self.state is _BODY:
+            self._answered = True
+        elif self.state is _ANSWER:
+            self.state = _HEAD
+            if self._buffer and not self._feeding:
+                self.feed(b"")
+
+    def stop(self) -> bytes:
+        """Read no more requests. Return the bytes that no request has claimed, for another protocol to read."""
+        rest, self._buffer = self._buffer, b""
+        self.state = _NOTHING
+        return rest
+
+    def _feed(self, data: bytes) -> None:
+        self._buffer = self._buffer + data if self._buffer else data
+        # A sink may answer, and so resume, while it is told of a request: this loop goes on then, not a second one.
+        self._feeding = True
+        try:
+            while self._buffer:
+                if self.state is _BODY:
+                    self._read_body()
+                elif self.state is not _HEAD:
+                    break
+                elif not self._read_head():
+                    return
+        finally:
+            self._feeding = False
+        if self.state is _NOTHING:
+            self._buffer = b""
+        elif self._buffer:
+            self._sink.input_waits()
+
+    def _read_head(self) -> bool:
+        """Read one head off the buffer. Return whether a whole one was there."""
+        data = self._buffer
+        if not self._scanned and not self._skipped:
+            # RFC 9112, section 2.2: an empty line before the request line is ignored; one, not a stream of them.
+            if data == b"\r":
+                return False
+            if data.startswith(b"\r\n"):
+                self._skipped = True
+                data = self._buffer = data[2:]
+        end = data.find(END_OF_HEAD, max(0, self._scanned - 3)) + 4
+        if end < 4:
+            judge_partial_head(data, self._scanned, self._limits)
+            self._scanned = len(data)
+            return False
+        self._scanned = 0
+        self._skipped = False
+        self._buffer = data[end:]
+        self._head_received(data[:end])
+        return True
+
+    def _head_received(self, data: bytes) -> None:
+        method, target, start, traits = judge_head(data, self._limits)
+        length = traits.length
+        fields = self._parser.parse_fields(data, start, length != 0)
+        if length == 0:
+            self.state = _ANSWER
+        else:
+            self.state = _BODY
+            self._body = ChunkedReader(self._limits.head) if length == CHUNKED else LengthReader(length)
+            self._answered = False
+        self._sink.request_received(method, target, traits, fields)
+
+    def _read_body(self) -> None:
+        body = self._body
+        assert body is not None
+        data, self._buffer = self._buffer, b""
+        content, self._buffer = body.feed(data)
+        if content:
+            self._sink.body_received(content)
+        if body.ended and self.state is _BODY:
+            self._body = None
+            self.state = _HEAD if self._answered else _ANSWER
+            self._sink.body_ended()

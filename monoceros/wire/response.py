@@ -1,0 +1,273 @@
+"""Response heads and chunks (RFC 9112, sections 4 to 7): what an application asked for, as bytes.
+
+The rule it keeps: no octet of an application's field can end its line. It is enforced by one count over the finished
+head; only when the count is off is the culprit looked for.
+"""
+
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import NamedTuple
+
+from monoceros.wire.fields import CONTROLS, FIELD_PREFIXES, has_option
+
+
+def _status_line(status: int) -> bytes:
+    try:
+        phrase = HTTPStatus(status).phrase
+    except ValueError:
+        phrase = ""
+    return f"HTTP/1.1 {status} {phrase}\r\n".encode()
+
+
+STATUS_LINES = {status: _status_line(status) for status in range(100, 600)}
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+LAST_CHUNK = b"0\r\n\r\n"
+
+# Statuses whose responses have no content (RFC 9110, sections 15.3.5 and 15.4.5).
+BODILESS = frozenset({204, 304})
+
+_LENGTH = b"content-length: "
+_CODING = b"transfer-encoding: "
+_CONNECTION = b"connection: "
+_DATE = b"date: "
+_SERVER = b"server: "
+_WATCHED = frozenset({_LENGTH, _CODING, _CONNECTION, _DATE, _SERVER})
+
+
+class DefaultFields(NamedTuple):
+    """The fields that every response gets, rendered once a second.
+
+    Attributes:
+        lines: all of them, each ended by CR LF.
+        date: the line of `Date`, or nothing.
+        server: the line of `Server`, or nothing.
+        custom: the lines of the fields the user configured.
+    """
+
+    lines: bytes
+    date: bytes
+    server: bytes
+    custom: bytes
+
+
+def default_fields(date: str | None, server: str | None, custom: Iterable[tuple[bytes, bytes]] = ()) -> DefaultFields:
+    """Render the default fields. `custom` may hold a `Server` of its own, which replaces ours."""
+    date_line = f"date: {date}\r\n".encode() if date else b""
+    server_line = f"server: {server}\r\n".encode() if server else b""
+    lines = b""
+    for name, value in custom:
+        prefix = FIELD_PREFIXES[name]
+        if prefix == _SERVER:
+            server_line = _SERVER + value + b"\r\n"
+        elif prefix == _DATE:
+            date_line = _DATE + value + b"\r\n"
+        else:
+            lines += prefix + value + b"\r\n"
+    return DefaultFields(date_line + server_line + lines, date_line, server_line, lines)
+
+
+def encode_whole(
+    status: int, headers: Iterable[tuple[bytes, bytes]], defaults: DefaultFields, size: int
+) -> bytes | None:
+    """Return the head of the usual response: all its content is there, and an HTTP/1.1 connection persists.
+
+    Arguments:
+        status: the status code, 200 to 599.
+        headers: the fields of the application.
+        defaults: those of the server.
+        size: octets of the content.
+
+    Returns:
+        The head, or None if there is anything unusual about it, which is `encode_head`'s business to judge.
+    """
+    length = b"%d" % size
+    lines = []
+    try:
+        for name, value in headers:
+            prefix = FIELD_PREFIXES[name]
+            if prefix not in _WATCHED:
+                lines.append(prefix + value)
+            elif prefix != _LENGTH or value != length:
+                return None
+    except (TypeError, ValueError):
+        return None
+    lines.append(_LENGTH + length)
+    fields = b"\r\n".join(lines)
+    # One count for all fields: controls may stand only where one field is joined to the next.
+    if status in BODILESS or len(fields) - len(fields.translate(None, CONTROLS)) != 2 * len(lines) - 2:
+        return None
+    return b"".join((STATUS_LINES[status], defaults.lines, fields, b"\r\n\r\n"))
+
+
+def encode_head(
+    status: int,
+    headers: Iterable[tuple[bytes, bytes]],
+    defaults: DefaultFields,
+    whole: int | None,
+    keep_alive: bool,
+    new: bool,
+    head_request: bool,
+) -> tuple[bytes, int | None, bool, bool]:
+    """Return a response head, and how the content after it is delimited.
+
+    Arguments:
+        status: the status code, 200 to 599.
+        headers: the fields of the application.
+        defaults: those of the server; `Date` and `Server` give way to the application's own.
+        whole: octets of the content if all of it is known, else None.
+        keep_alive: the connection may persist as far as the request goes.
+        new: the request was HTTP/1.1, not 1.0.
+        head_request: the method was HEAD, so no content follows.
+
+    Returns:
+        The head; the octets of content that must come, or None if only its end says so; whether the content goes out
+        in chunks; whether the connection closes after it.
+
+    Raises:
+        RuntimeError: the application gave a field that can't be sent; says which and why.
+    """
+    lines = []
+    watched: list[tuple[bytes, bytes]] = []
+    try:
+        for name, value in headers:
+            prefix = FIELD_PREFIXES[name]
+            if prefix in _WATCHED:
+                watched.append((prefix, value))
+            else:
+                lines.append(prefix + value)
+    except (TypeError, ValueError):
+        raise _field_fault(headers) from None
+    framing = _frame(lines, watched, status, whole, keep_alive, new, head_request)
+    fields = b"\r\n".join(lines)
+    if len(fields) - len(fields.translate(None, CONTROLS)) != 2 * len(lines) - 2 and lines:
+        raise _field_fault(headers)
+    start = STATUS_LINES[status] + _remaining_defaults(defaults, watched)
+    return b"".join((start, fields, b"\r\n\r\n" if lines else b"\r\n")), *framing
+
+
+def _frame(
+    lines: list[bytes],
+    watched: list[tuple[bytes, bytes]],
+    status: int,
+    whole: int | None,
+    keep_alive: bool,
+    new: bool,
+    head_request: bool,
+) -> tuple[int | None, bool, bool]:
+    """Append the fields that frame the content. Return (length, chunked, close): see `encode_head`."""
+    length: int | None = None
+    chunked = says_connection = False
+    close = not keep_alive
+    for prefix, value in watched:
+        if prefix == _LENGTH:
+            declared = _declared_length(value)
+            if length is not None and declared != length:
+                raise RuntimeError(f"the application sent two different content-lengths, {length} and {declared}")
+            length = declared
+        elif prefix == _CODING:
+            chunked = _is_chunked(value)
+        elif prefix == _CONNECTION:
+            close = close or has_option(value, b"close")
+            says_connection = True
+            if not close:
+                lines.append(prefix + value)
+        else:
+            lines.append(prefix + value)
+    bodiless = head_request or status in BODILESS
+    if status == 204:
+        length = None  # RFC 9110, section 8.6: never in a 204
+    if length is not None:
+        if whole is not None and whole != length and not bodiless:
+            raise RuntimeError(f"the application declared {length} octets of content and sent {whole}")
+    elif bodiless:
+        length = whole if head_request and whole and status not in BODILESS else None
+    elif whole is not None and not (chunked and new):
+        length = whole
+    if length is not None:
+        chunked = False
+        lines.append(b"content-length: %d" % length)
+    elif new and not bodiless:
+        chunked = True
+        lines.append(b"transfer-encoding: chunked")
+    elif not bodiless:
+        # RFC 9112, section 6.3: to an HTTP/1.0 client the end of the connection is the end of the content.
+        chunked = False
+        close = True
+    if close:
+        lines.append(b"connection: close")
+    elif not new and not says_connection:
+        lines.append(b"connection: keep-alive")
+    return length, chunked and not bodiless, close
+
+
+def encode_switch(headers: Iterable[tuple[bytes, bytes]], defaults: DefaultFields) -> bytes:
+    """Return the head of a 101 response (RFC 9110, section 15.2.2).
+
+    Raises:
+        RuntimeError: a field can't be sent; says which and why.
+    """
+    lines = []
+    watched: list[tuple[bytes, bytes]] = []
+    try:
+        for name, value in headers:
+            prefix = FIELD_PREFIXES[name]
+            lines.append(prefix + value)
+            if prefix in (_DATE, _SERVER):
+                watched.append((prefix, value))
+    except (TypeError, ValueError):
+        raise _field_fault(headers) from None
+    fields = b"\r\n".join(lines)
+    if len(fields) - len(fields.translate(None, CONTROLS)) != 2 * len(lines) - 2:
+        raise _field_fault(headers)
+    return b"".join((STATUS_LINES[101], _remaining_defaults(defaults, watched), fields, b"\r\n\r\n"))
+
+
+def encode_chunk(data: bytes) -> bytes:
+    """Return `data`, which isn't empty, as one chunk."""
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def _remaining_defaults(defaults: DefaultFields, own: list[tuple[bytes, bytes]]) -> bytes:
+    """Return the lines of those default fields that the application hasn't sent itself."""
+    names = {prefix for prefix, _ in own}
+    return (b"" if _DATE in names else defaults.date) + (b"" if _SERVER in names else defaults.server) + defaults.custom
+
+
+def _declared_length(value: bytes) -> int:
+    stripped = value.strip()
+    if not stripped.isdigit():
+        raise RuntimeError(f"the application sent content-length {value!r}; ASGI asks for a number of octets")
+    return int(stripped)
+
+
+def _is_chunked(value: bytes) -> bool:
+    if value.strip().lower() != b"chunked":
+        raise RuntimeError(
+            f"the application sent transfer-encoding {value!r}; the server alone frames the content, "
+            "so leave the header out (or send `chunked`)"
+        )
+    return True
+
+
+def _field_fault(headers: Iterable[tuple[bytes, bytes]]) -> RuntimeError:
+    """Say which field of the application can't be sent."""
+    for field in headers:
+        try:
+            name, value = field
+        except (TypeError, ValueError):
+            return RuntimeError(
+                f"the application sent the header {field!r}; ASGI asks for a pair of a name and a value"
+            )
+        for part, what in ((name, "name"), (value, "value")):
+            if not isinstance(part, bytes):
+                return RuntimeError(
+                    f"the application sent the header {what} {part!r} as {type(part).__name__}; ASGI asks for bytes"
+                )
+        try:
+            FIELD_PREFIXES[name]
+        except ValueError:
+            return RuntimeError(f"the application sent the header name {name!r}, which isn't a token")
+        if len(value.translate(None, CONTROLS)) != len(value):
+            return RuntimeError(f"the application sent the header {name!r} with a control character in its value")
+    return RuntimeError("the application sent headers that can be read only once; ASGI asks for a list")

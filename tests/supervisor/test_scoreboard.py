@@ -1,0 +1,47 @@
+"""The shared memory of the workers' records, with real mappings and a real fork."""
+
+import os
+import subprocess
+import sys
+
+from monoceros.supervisor.scoreboard import RECORDS, Scoreboard, Stage
+
+WRITES_IN_A_CHILD = """
+import os
+from monoceros.supervisor.scoreboard import Scoreboard, Stage
+board = Scoreboard()
+record, other = board.take(), board.take()
+pid = os.fork()
+if pid == 0:
+    record.stage, record.beat, record.requests = Stage.SERVING, 12345.678, 2**40
+    os._exit(0)
+os.waitpid(pid, 0)
+assert (record.stage, record.beat, record.requests) == (Stage.SERVING, 12345.678, 2**40)
+assert (other.stage, other.beat, other.requests) == (Stage.UNUSED, 0.0, 0)
+"""
+
+
+def test_the_master_reads_what_a_worker_writes() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WRITES_IN_A_CHILD], env=os.environ | {"PYTHONPATH": os.getcwd()}, check=False
+    )
+    assert done.returncode == 0
+
+
+def test_records_are_taken_apart_and_given_back_cleared() -> None:
+    board = Scoreboard()
+    first, second = board.take(), board.take()
+    first.stage, first.beat, first.requests = Stage.DRAINING, 1.5, 7
+    assert (second.stage, second.beat, second.requests) == (Stage.UNUSED, 0.0, 0)
+    board.give_back(first)
+    again = board.take()
+    assert again is first
+    assert (again.stage, again.beat, again.requests) == (Stage.UNUSED, 0.0, 0)
+
+
+def test_a_full_board_gets_another_page() -> None:
+    board = Scoreboard()
+    records = [board.take() for _ in range(2 * RECORDS + 1)]
+    for number, record in enumerate(records):
+        record.requests = number
+    assert [record.requests for record in records] == list(range(2 * RECORDS + 1))

@@ -1,0 +1,131 @@
+"""The child's two sides: what it reports, and whom it obeys. Its whole life is tested in tests/process."""
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from socket import socket
+
+import pytest
+
+from monoceros.config import Config
+from monoceros.supervisor.channel import Message, Word, channel_pair
+from monoceros.supervisor.scoreboard import Record, Scoreboard, Stage
+from monoceros.supervisor.worker import Orders, Reporter
+
+
+@dataclass
+class FakeState:
+    total_requests: int = 0
+
+
+@dataclass
+class FakeServer:
+    """A server that notes what it is told."""
+
+    server_state: FakeState = field(default_factory=FakeState)
+    told: list[str] = field(default_factory=list)
+
+    def run_worker(self, sockets: Sequence[socket], *, host: Reporter) -> int:
+        raise AssertionError("not run here")
+
+    def drain(self, *, hurry: bool = False) -> None:
+        self.told.append("hurry" if hurry else "drain")
+
+    def stop(self) -> None:
+        self.told.append("stop")
+
+
+async def application(scope: object, receive: object, send: object) -> None:
+    """Never called."""
+
+
+class Setting:
+    """A worker without its process: both ends of its line, its record, its server."""
+
+    def __init__(self) -> None:
+        self.master, self.line = channel_pair()
+        self.record: Record = Scoreboard().take()
+        self.server = FakeServer()
+        self.config = Config(application, log_config=None)
+        self.config.load()
+        self.reporter = Reporter(self.line, self.record, self.server)
+        self.orders = Orders(self.line, self.config, self.server, self.reporter)
+
+    def said(self) -> list[Message]:
+        return self.master.receive()
+
+
+@pytest.fixture
+def setting() -> Iterator[Setting]:
+    made = Setting()
+    yield made
+    made.master.close()
+    made.line.close()
+
+
+def test_readiness_is_a_word_and_a_stage(setting: Setting) -> None:
+    stages = [setting.record.stage]
+    setting.reporter.server_ready()
+    assert setting.said() == [Message(Word.READY)]
+    assert [*stages, setting.record.stage] == [Stage.STARTING, Stage.SERVING]
+
+
+def test_a_beat_writes_the_time_and_the_requests(setting: Setting) -> None:
+    setting.server.server_state.total_requests = 42
+    before = time.monotonic()
+    setting.reporter.beat()
+    assert before <= setting.record.beat <= time.monotonic()
+    assert setting.record.requests == 42
+
+
+def test_a_limit_is_reported_with_its_reason(setting: Setting) -> None:
+    setting.reporter.limit_reached("it has served 1000 requests")
+    assert setting.said() == [Message(Word.LIMIT, "it has served 1000 requests")]
+
+
+def test_the_starting_thread_ends_when_the_loop_beats(setting: Setting) -> None:
+    thread = threading.Thread(target=setting.reporter.beat_until_the_loop_does)
+    thread.start()
+    setting.reporter.beat()
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ([Word.DRAIN], ["drain"]),
+        ([Word.HURRY], ["hurry"]),
+        ([Word.STOP], ["stop"]),
+        ([Word.DRAIN, Word.HURRY, Word.STOP], ["drain", "hurry", "stop"]),
+    ],
+)
+def test_orders_are_obeyed_and_the_end_of_the_master_is_an_order_to_drain(
+    setting: Setting, words: list[Word], told: list[str]
+) -> None:
+    for word in words:
+        setting.master.send(word)
+    setting.master.close()
+    setting.orders.listen()
+    assert setting.server.told == [*told, "drain"]
+
+
+def test_a_worker_that_drains_shows_it(setting: Setting) -> None:
+    setting.orders.drain()
+    assert setting.record.stage is Stage.DRAINING
+
+
+def test_a_worker_that_leaves_tells_its_master_first(setting: Setting) -> None:
+    setting.orders.leave()
+    assert setting.said() == [Message(Word.LEAVING)]
+    assert setting.server.told == ["drain"]
+
+
+def test_a_dead_master_makes_no_report_fail() -> None:
+    master, line = channel_pair()
+    master.close()
+    reporter = Reporter(line, Scoreboard().take(), FakeServer())
+    reporter.server_ready()
+    reporter.limit_reached("")
+    line.close()

@@ -1,0 +1,209 @@
+"""Frame heads, control frames and the closing handshake, over both engines (RFC 6455, sections 5 and 7)."""
+
+from collections.abc import Callable
+
+import pytest
+
+from monoceros.errors import FrameError
+from monoceros.wire.engine import EngineFailure, EngineOptions, FrameEngine, Pong
+from monoceros.wire.frames import Close
+from monoceros.wire.gate import GatedEngine
+from monoceros.wire.websockets_engine import WebsocketsEngine
+from monoceros.wire.wsproto_engine import WsprotoEngine
+from tests.doubles.websocket_client import (
+    BINARY,
+    CLOSE,
+    CONTINUATION,
+    PING,
+    PONG,
+    RSV1,
+    RSV2,
+    RSV3,
+    TEXT,
+    ServerFrame,
+    close_frame,
+    frame,
+    read_frames,
+    xor,
+)
+
+OFFER = b"permessage-deflate"
+
+
+@pytest.fixture(params=[WebsocketsEngine, WsprotoEngine])
+def engine(request: pytest.FixtureRequest) -> FrameEngine:
+    make: Callable[[EngineOptions], FrameEngine] = request.param
+    return make(EngineOptions())
+
+
+def failure(engine: FrameEngine, data: bytes) -> EngineFailure:
+    with pytest.raises(EngineFailure) as caught:
+        engine.feed(data)
+    return caught.value
+
+
+def sent(data: bytes) -> list[ServerFrame]:
+    frames, rest = read_frames(data)
+    assert rest == b""
+    return frames
+
+
+BAD_HEADS = {
+    "unmasked text": frame(TEXT, b"a", mask=None),
+    "unmasked ping": frame(PING, mask=None),
+    "rsv1": frame(TEXT, rsv=RSV1),
+    "rsv2": frame(BINARY, rsv=RSV2),
+    "rsv3": frame(PONG, rsv=RSV3),
+    "opcode 3": frame(0x3),
+    "opcode 7": frame(0x7),
+    "opcode 11": frame(0xB),
+    "opcode 15": frame(0xF),
+    "fragmented ping": frame(PING, fin=False),
+    "fragmented close": frame(CLOSE, fin=False),
+    "long ping": frame(PING, b"x" * 126),
+    "long close": frame(CLOSE, b"\x03\xe8" + b"x" * 124),
+    "continuation of nothing": frame(CONTINUATION, b"a"),
+    "unfinished continuation of nothing": frame(CONTINUATION, b"a", fin=False),
+    "text within text": frame(TEXT, fin=False) + frame(TEXT),
+    "binary within text": frame(TEXT, fin=False) + frame(BINARY, fin=False),
+    "two bytes of length for 125": frame(TEXT, b"x" * 125, length_width=2),
+    "eight bytes of length for 65535": frame(TEXT, b"x" * 0xFFFF, length_width=8),
+    "negative length": b"\x82\xff" + b"\x80" + bytes(7),
+    "one byte of close": frame(CLOSE, b"\x03"),
+    "close code 1006": close_frame(1006),
+    "close code 2999": close_frame(2999),
+}
+
+
+@pytest.mark.parametrize("name", BAD_HEADS)
+def test_a_frame_that_breaks_the_protocol_fails_the_connection(engine: FrameEngine, name: str) -> None:
+    """RFC 6455, sections 5.1 to 5.5."""
+    error = failure(engine, BAD_HEADS[name])
+    assert error.code == 1002
+    assert error.events == []
+    assert 0 < len(error.reason) <= 123
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        frame(CONTINUATION, rsv=RSV1),
+        frame(TEXT, fin=False) + frame(CONTINUATION, rsv=RSV1),
+        frame(PING, rsv=RSV1),
+        frame(TEXT, rsv=RSV1 | RSV2),
+    ],
+)
+def test_with_compression_only_the_first_frame_of_a_message_may_have_rsv1(engine: FrameEngine, data: bytes) -> None:
+    """RFC 7692, section 6.1."""
+    assert engine.negotiate(OFFER) is not None
+    assert failure(engine, data).code == 1002
+
+
+def test_a_bad_head_is_refused_before_the_rest_of_its_frame_arrives(engine: FrameEngine) -> None:
+    assert failure(engine, frame(0x5, b"x" * 100)[:2]).code == 1002
+
+
+def test_events_before_a_failure_are_on_the_exception(engine: FrameEngine) -> None:
+    error = failure(engine, frame(TEXT, b"a") + frame(PONG, b"b") + frame(BINARY, b"c", mask=None))
+    assert error.events == ["a", Pong(b"b")]
+    assert isinstance(error, FrameError)
+
+
+def test_after_a_failure_bytes_are_ignored_and_the_close_can_be_sent_once(engine: FrameEngine) -> None:
+    """RFC 6455, section 7.1.7."""
+    error = failure(engine, frame(PING, b"p") + frame(0x3))
+    assert engine.feed(frame(TEXT, b"late") + close_frame(1000)) == []
+    assert sent(engine.reply()) == [ServerFrame(True, 0, PONG, b"p")]
+    assert sent(engine.encode_close(error.code, "")) == [ServerFrame(True, 0, CLOSE, b"\x03\xea")]
+    assert engine.encode_close(1000, "") == b""
+    with pytest.raises(RuntimeError):
+        engine.encode_text("late")
+
+
+def test_pings_are_answered_in_order_with_their_payloads_and_once(engine: FrameEngine) -> None:
+    """RFC 6455, section 5.5.2."""
+    assert engine.feed(frame(PING, b"1") + frame(TEXT, b"a") + frame(PING) + frame(PING, b"x" * 125)) == ["a"]
+    assert [part.payload for part in sent(engine.reply())] == [b"1", b"", b"x" * 125]
+    assert engine.reply() == b""
+
+
+def test_pongs_are_told_with_their_payloads(engine: FrameEngine) -> None:
+    assert engine.feed(frame(PONG) + frame(PONG, b"x" * 125)) == [Pong(b""), Pong(b"x" * 125)]
+    assert engine.reply() == b""
+
+
+@pytest.mark.parametrize(("data", "echo"), [(close_frame(4321, "because"), b"\x10\xe1"), (close_frame(), b"")])
+def test_a_close_is_answered_with_its_code(engine: FrameEngine, data: bytes, echo: bytes) -> None:
+    """RFC 6455, section 5.5.1."""
+    engine.feed(data)
+    assert engine.encode_close(1000, "") == b"", "the answer is owed already"
+    assert sent(engine.reply()) == [ServerFrame(True, 0, CLOSE, echo)]
+    assert engine.reply() == b""
+    assert engine.feed(frame(PING)) == []
+    assert engine.reply() == b""
+
+
+def test_a_close_is_sent_once(engine: FrameEngine) -> None:
+    assert sent(engine.encode_close(1001, "away")) == [ServerFrame(True, 0, CLOSE, b"\x03\xe9away")]
+    assert engine.encode_close(1001, "away") == b""
+
+
+def test_a_close_with_a_bad_code_is_refused_and_changes_nothing(engine: FrameEngine) -> None:
+    with pytest.raises(RuntimeError, match="1006"):
+        engine.encode_close(1006, "")
+    assert engine.feed(frame(TEXT, b"a")) == ["a"]
+    assert engine.encode_text("b") == b"\x81\x01b"
+
+
+def test_after_our_close_a_broken_frame_still_fails(engine: FrameEngine) -> None:
+    engine.encode_close(1000, "")
+    assert failure(engine, frame(TEXT, mask=None)).code == 1002
+    assert engine.encode_close(1002, "") == b""
+
+
+@pytest.mark.parametrize("closer", ["we", "the peer"])
+def test_a_message_after_a_close_is_the_applications_error(engine: FrameEngine, closer: str) -> None:
+    """RFC 6455, section 5.5.1."""
+    if closer == "we":
+        engine.encode_close(1000, "")
+    else:
+        engine.feed(close_frame(1000))
+    with pytest.raises(RuntimeError, match="the application sent a message after the WebSocket was closed"):
+        engine.encode_text("a")
+    with pytest.raises(RuntimeError, match="the application sent a message after the WebSocket was closed"):
+        engine.encode_binary(b"a")
+    assert engine.encode_ping(b"p") == b""
+
+
+@pytest.mark.parametrize("offer", [b"", OFFER])
+def test_text_with_a_lone_surrogate_is_the_applications_error(engine: FrameEngine, offer: bytes) -> None:
+    engine.negotiate(offer)
+    with pytest.raises(RuntimeError, match="surrogate"):
+        engine.encode_text("\ud800")
+    assert sent(engine.encode_text("a"))[0].opcode == TEXT
+
+
+def test_a_ping_carries_at_most_125_bytes(engine: FrameEngine) -> None:
+    assert sent(engine.encode_ping(b"x" * 125)) == [ServerFrame(True, 0, PING, b"x" * 125)]
+    with pytest.raises(ValueError, match="126"):
+        engine.encode_ping(b"x" * 126)
+
+
+def test_a_binary_message_may_be_any_buffer(engine: FrameEngine) -> None:
+    for data in (bytearray(b"abc"), memoryview(b"abc")):
+        assert engine.encode_binary(data) == b"\x82\x03abc"  # type: ignore[arg-type]
+
+
+def test_what_is_held_of_an_unfinished_frame_stays_small(engine: FrameEngine) -> None:
+    assert engine.feed(frame(PING, b"x" * 125)[:-1]) == []
+    assert engine.feed(frame(PING, b"x" * 125)[-1:]) == []
+    assert sent(engine.reply()) == [ServerFrame(True, 0, PONG, b"x" * 125)]
+    assert engine.feed(close_frame(1000)) == [Close(1000, "")]
+
+
+@pytest.mark.parametrize("make", [GatedEngine, WebsocketsEngine, WsprotoEngine])
+@pytest.mark.parametrize("size", [0, 1, 2, 3, 4, 5, 7, 8, 1001])
+def test_unmasking_is_exclusive_or_with_the_repeated_key(make: type[GatedEngine], size: int) -> None:
+    """RFC 6455, section 5.3."""
+    payload = bytes(octet & 0xFF for octet in range(size))
+    assert make._unmask(payload, b"\x00\x01\xfe\x7f") == xor(payload, b"\x00\x01\xfe\x7f")
