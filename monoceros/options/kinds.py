@@ -7,7 +7,7 @@ nothing else; "none" is understood for numbers only, because a host or a file ma
 import math
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from configparser import RawConfigParser
 
 from monoceros.options.option import Kind, Refused
@@ -153,18 +153,20 @@ def implementation(
         return given
 
     accepted = f"one of {_listed(names)}, or {custom},"
-    annotation = f"{'type | ' if classes else ''}{'None | ' if none else ''}{_literal(names)} | str"
+    annotation = f"{'type | ' if classes else ''}{_literal(names)} | str{' | None' if none else ''}"
     return Kind(accepted.rstrip(","), accepted, convert, annotation, f"[{'|'.join(names)}|{custom.upper()}]")
 
 
 def text(*, optional: bool = False, empty: bool = False, metavar: str = "TEXT") -> Kind:
-    """Text. An empty one counts as None if `optional`, and is a value if `empty`."""
+    """Text. An empty one counts as None if `optional`; with `empty` it is a value, and None counts as empty."""
 
     def convert(given: object) -> object:
         if isinstance(given, str) and (given or empty):
             return given
         if optional and given in (None, ""):
             return None
+        if empty and given is None:
+            return ""
         raise ValueError
 
     annotation = "str | None" if optional else "str"
@@ -331,14 +333,8 @@ def _strings(given: object, types: tuple[type, ...]) -> list[object]:
 
 
 def _field(given: object) -> tuple[str, str]:
-    if isinstance(given, str):
-        name, colon, value = given.partition(":")
-        value = value.strip(" \t")
-    else:
-        name, value = given  # type: ignore[misc]
-        colon = ":"
-    if not (isinstance(name, str) and isinstance(value, str) and colon):
-        raise ValueError
+    pair = given.split(":", 1) if isinstance(given, str) else _several(given)
+    name, value = (part.strip(" \t") if isinstance(part, str) else "" for part in pair)
     if not _TOKEN.fullmatch(name) or not _FIELD_VALUE.fullmatch(value):
         raise ValueError
     value.encode("latin-1")

@@ -8,7 +8,6 @@ import enum
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from monoceros.errors import UsageError
 
@@ -60,6 +59,7 @@ class Origin(enum.IntEnum):
     ENVIRONMENT = 2
     COMMAND_LINE = 3
     KEYWORD = 4
+    ATTRIBUTE = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,8 @@ class Source:
                 return self.file
             case Origin.KEYWORD:
                 return "keyword"
+            case Origin.ATTRIBUTE:
+                return "attribute"
         return "default"
 
     @property
@@ -101,6 +103,8 @@ class Source:
                 return f"from {self.file}"
             case Origin.KEYWORD:
                 return "from a keyword argument"
+            case Origin.ATTRIBUTE:
+                return "set as an attribute"
         return "the default"
 
 
@@ -131,10 +135,6 @@ class Kind:
     multiple: bool = False
     split: Callable[[str], list[str]] = str.split
     empty: bool = False
-
-
-REQUIRED: Final = object()
-"""The default of an option that has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,6 +192,25 @@ class Option:
         """The environment variables, the first being the one to show."""
         return tuple(map(variable, self.names)) if Place.VARIABLE in self.places else ()
 
+    @property
+    def usages(self) -> tuple[str, ...]:
+        """The flags with what follows them: "--port PORT", "--reload/--no-reload"."""
+        if self.kind.metavar:
+            return tuple(f"{flag} {self.kind.metavar}" for flag in self.spellings)
+        if self.acts_at_once:
+            return self.spellings
+        return tuple(f"{flag}/--no-{flag.removeprefix('--')}" for flag in self.spellings)
+
+    @property
+    def acts_at_once(self) -> bool:
+        """It is a word to the command rather than a value that lasts: `--version`."""
+        return self.places is Place.FLAG
+
+    @property
+    def default_text(self) -> str:
+        """The value in effect if nothing is given, in words; "" if there is none."""
+        return display(self.otherwise if self.default is None else self.default)
+
     def read(self, value: object, source: Source) -> object:
         """Return the checked value.
 
@@ -211,7 +230,7 @@ class Option:
                 f"{source.name}: {self.shown(value)} is not {self.kind.noun} ({source.phrase}): "
                 f"{self.kind.accepted} is accepted"
             ) from None
-        if self.must_exist and source.origin is not Origin.KEYWORD:
+        if self.must_exist and source.origin < Origin.KEYWORD:
             self._check_existence(converted, source)
         return converted
 
@@ -225,6 +244,20 @@ class Option:
         for path in value if isinstance(value, list) else [value]:
             if isinstance(path, str) and not Path(path).exists():
                 raise UsageError(f"{source.name}: {path} does not exist ({source.phrase})")
+
+
+def display(value: object) -> str:
+    """Return a value as it would be written on the command line; "" for None."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "on" if value else "off"
+        case list():
+            return ", ".join(": ".join(each) if isinstance(each, tuple) else str(each) for each in value)
+        case BuiltIn():
+            return value.value
+    return str(value)
 
 
 PREFIX = "MONOCEROS_"

@@ -246,10 +246,10 @@ PROGRAM_OPTIONS: tuple[Option, ...] = (
         name="app_dir",
         kind=kinds.text(empty=True, metavar="PATH"),
         default="",
-        help="Look for the application's module in this directory first. Unset: in the current one.",
+        help="Look for the application's module in this directory first. Empty: in the current one. In Python it is an "
+        "argument of `run`, not of `Config`.",
         section=Section.APPLICATION,
         places=WHOLE_PROGRAM | Place.FLAG,
-        difference="A keyword argument of `run`, and not of `Config`, as there.",
     ),
     Option(
         name="config",

@@ -170,26 +170,26 @@ class HTTP1Connection(Connection):
         context = self._context
         traits = self._traits
         method = self._method
-        length: int | None = len(body)
-        head = None
-        if not more and method != "HEAD" and traits is PLAIN and context.lasting and not self._closing:
-            head = encode_whole(status, headers, context.defaults, len(body))
-        if head is None:
-            head, length, self._chunked, self._closing = encode_head(
-                status,
-                headers,
-                context.defaults,
-                None if more else len(body),
-                traits.keep_alive and self._may_persist(),
-                traits.http_version == "1.1",
-                method == "HEAD",
-            )
-        else:
-            self._chunked = False
+        if not more and traits is PLAIN and method != "HEAD" and context.lasting and len(body) <= COPIED:
+            response = None if self._closing else encode_whole(status, headers, context.defaults, body)
+            if response is not None:
+                if context.access_log is not None:
+                    self._log(status)
+                self._transport.write(response)
+                self._answered()
+                return None
+        head, length, self._chunked, self._closing = encode_head(
+            status,
+            headers,
+            context.defaults,
+            None if more else len(body),
+            traits.keep_alive and self._may_persist(),
+            traits.http_version == "1.1",
+            method == "HEAD",
+        )
+        self._delimited = self._chunked or length is not None
         if context.access_log is not None:
-            scope = self._scope
-            client = self.client if scope["client"] is self._template["client"] else client_label(scope)
-            context.access_log(client, method, self._target.decode("ascii"), traits.http_version, status)
+            self._log(status)
         if not body or method == "HEAD" or status in BODILESS:
             self._transport.write(head + LAST_CHUNK if self._chunked and not more else head)
         elif len(body) <= COPIED and not self._chunked:
@@ -199,8 +199,6 @@ class HTTP1Connection(Connection):
             self._write_content(body, more)
         if not more:
             self._answered()
-        else:
-            self._delimited = self._chunked or length is not None
         return length
 
     def write_body(self, body: bytes, more: bool) -> None:
@@ -278,6 +276,13 @@ class HTTP1Connection(Connection):
         # After an unanswered `Expect: 100-continue` nobody could tell the content, which may come, from a request.
         withheld = self._traits.expect_continue and self._reader.state is _BODY
         return not (withheld and (self._cycle is None or self._cycle.expects_continue))
+
+    def _log(self, status: int) -> None:
+        log = self._context.access_log
+        assert log is not None
+        scope = self._scope
+        client = self.client if scope["client"] is self._template["client"] else client_label(scope)
+        log(client, self._method, self._target.decode("ascii"), self._traits.http_version, status)
 
     def _answered(self) -> None:
         """A response is complete."""

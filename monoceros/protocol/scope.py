@@ -42,7 +42,9 @@ def fill_scope(scope: Scope, method: str, target: bytes, root_path: str, fields:
         # RFC 9112, section 3.2.2: the authority of an absolute target replaces the Host field.
         authority, target = split_absolute(target)
         fields[:] = [(b"host", authority), *(field for field in fields if field[0] != b"host")]
-    raw_path, _, query = target.partition(b"?")
+    raw_path, query = target, b""
+    if b"?" in target:
+        raw_path, _, query = target.partition(b"?")
     path = raw_path.decode("ascii")
     if "%" in path:
         path = unquote(path)

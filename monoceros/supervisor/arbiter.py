@@ -32,6 +32,7 @@ from monoceros.supervisor.worker import Assignment, work
 logger = logging.getLogger("monoceros.error")
 
 OVERSLEPT = 1.0  # seconds past the wanted wake-up: less is a busy machine, more is one that was suspended
+LONGEST_SLEEP = 3600.0  # seconds, when there is no deadline: `poll` has a limit, and an hour costs nothing
 
 
 class Arbiter:
@@ -99,8 +100,8 @@ class Arbiter:
     def _sleep(self) -> list[ev.Event]:
         """Sleep until there is something to decide, and return it."""
         now = self._kernel.now()
-        planned = now if self._caused else self.policy.wake_at(now)
-        ready = self._kernel.wait(self._selector, None if planned == math.inf else max(0.0, planned - now))
+        planned = now if self._caused else min(self.policy.wake_at(now), now + LONGEST_SLEEP)
+        ready = self._kernel.wait(self._selector, max(0.0, planned - now))
         events, self._caused = self._caused, []
         if self._kernel.now() - max(planned, now) > OVERSLEPT:
             events.append(ev.Overslept())

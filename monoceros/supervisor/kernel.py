@@ -29,7 +29,7 @@ class Kernel(Protocol):
     def now(self) -> float:
         """Seconds of the monotonic clock."""
 
-    def wait(self, selector: selectors.BaseSelector, timeout: float | None) -> Ready:
+    def wait(self, selector: selectors.BaseSelector, timeout: float) -> Ready:
         """Sleep until something is readable, a signal arrives or the timeout (seconds) is over."""
 
     def fork(self, child: Callable[[Channel], int], line: Channel) -> int:
@@ -55,7 +55,7 @@ class PosixKernel:
     def now(self) -> float:
         return time.monotonic()
 
-    def wait(self, selector: selectors.BaseSelector, timeout: float | None) -> Ready:
+    def wait(self, selector: selectors.BaseSelector, timeout: float) -> Ready:
         return selector.select(timeout)
 
     def fork(self, child: Callable[[Channel], int], line: Channel) -> int:

@@ -67,37 +67,76 @@ def default_fields(date: str | None, server: str | None, custom: Iterable[tuple[
     return DefaultFields(date_line + server_line + lines, date_line, server_line, lines)
 
 
+# Fields whose values an application rarely makes anew, so that a line once checked can be sent again as it is.
+_STEADY = frozenset(
+    {
+        b"access-control-allow-credentials: ",
+        b"access-control-allow-origin: ",
+        b"cache-control: ",
+        b"content-encoding: ",
+        b"content-language: ",
+        b"content-security-policy: ",
+        b"content-type: ",
+        b"cross-origin-opener-policy: ",
+        b"referrer-policy: ",
+        b"strict-transport-security: ",
+        b"vary: ",
+        b"x-content-type-options: ",
+        b"x-frame-options: ",
+    }
+)
+_CACHED_LINES = 256
+_CACHED_LINE_LENGTH = 256
+_lines: dict[tuple[bytes, bytes], bytes] = {}
+
+
 def encode_whole(
-    status: int, headers: Iterable[tuple[bytes, bytes]], defaults: DefaultFields, size: int
+    status: int, headers: Iterable[tuple[bytes, bytes]], defaults: DefaultFields, body: bytes
 ) -> bytes | None:
-    """Return the head of the usual response: all its content is there, and an HTTP/1.1 connection persists.
+    """Return the usual response: all its content is there, and an HTTP/1.1 connection persists.
 
     Arguments:
         status: the status code, 200 to 599.
         headers: the fields of the application.
         defaults: those of the server.
-        size: octets of the content.
+        body: the content.
 
     Returns:
-        The head, or None if there is anything unusual about it, which is `encode_head`'s business to judge.
+        Head and content, or None if there is anything unusual about them, which is `encode_head`'s business to judge.
     """
-    length = b"%d" % size
-    lines = []
+    parts = [STATUS_LINES[status], defaults.lines]
+    length = b"%d" % len(body)
     try:
-        for name, value in headers:
-            prefix = FIELD_PREFIXES[name]
-            if prefix not in _WATCHED:
-                lines.append(prefix + value)
-            elif prefix != _LENGTH or value != length:
-                return None
+        for field in headers:
+            line = _lines.get(field)
+            if line is None:
+                line = _usual_line(field, length)
+                if line is None:
+                    return None
+            parts.append(line)
+    except TypeError:
+        return None
+    if status in BODILESS:
+        return None
+    parts.append(b"content-length: %b\r\n\r\n%b" % (length, body))
+    return b"".join(parts)
+
+
+def _usual_line(field: tuple[bytes, bytes], length: bytes) -> bytes | None:
+    """Return the line of a field, nothing for a Content-Length that is right, or None for anything unusual."""
+    try:
+        name, value = field
+        prefix = FIELD_PREFIXES[name]
     except (TypeError, ValueError):
         return None
-    lines.append(_LENGTH + length)
-    fields = b"\r\n".join(lines)
-    # One count for all fields: controls may stand only where one field is joined to the next.
-    if status in BODILESS or len(fields) - len(fields.translate(None, CONTROLS)) != 2 * len(lines) - 2:
+    if prefix in _WATCHED:
+        return b"" if prefix == _LENGTH and value == length else None
+    if len(value.translate(None, CONTROLS)) != len(value):
         return None
-    return b"".join((STATUS_LINES[status], defaults.lines, fields, b"\r\n\r\n"))
+    line = prefix + value + b"\r\n"
+    if prefix in _STEADY and len(_lines) < _CACHED_LINES and len(line) <= _CACHED_LINE_LENGTH:
+        _lines[field] = line
+    return line
 
 
 def encode_head(

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from monoceros.config import Config
-from monoceros.supervisor.arbiter import Arbiter
+from monoceros.supervisor.arbiter import LONGEST_SLEEP, Arbiter
 from monoceros.supervisor.channel import Word
 from monoceros.supervisor.signals import DUMP_SIGNAL
 from tests.doubles.kernel import FakeKernel, Story
@@ -239,7 +239,7 @@ def test_an_edit_reloads_and_the_watcher_ends_with_the_master(caplog: pytest.Log
         yield
         kernel.end(kernel.processes[2], 3)
         yield
-        assert kernel.asked is None
+        assert kernel.asked == LONGEST_SLEEP
         signal.raise_signal(signal.SIGINT)
         yield
 
