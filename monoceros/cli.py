@@ -22,7 +22,7 @@ from monoceros.config import BUILT_IN, STARTUP_FAILURE, Config
 from monoceros.errors import EXIT_USAGE, StartupError, UsageError
 from monoceros.options.option import Option, Place, Section, display
 from monoceros.options.signature import signed
-from monoceros.options.sources import FLAGS, Settings, gather
+from monoceros.options.sources import ARGUMENTS, FLAGS, Settings, gather
 from monoceros.options.table import OPTIONS
 
 if TYPE_CHECKING:
@@ -141,7 +141,8 @@ def _help_row(option: Option) -> tuple[str, str]:
 
 def _parameters() -> Iterator[click.Parameter]:
     """Make click's parameters. It only takes the line apart: values are converted and checked by the table's kinds."""
-    yield click.Argument(["app"], required=False, metavar="APP")
+    for word in ARGUMENTS:
+        yield click.Argument([_parameter_name(word)], required=False, metavar=word)
     for flag, option in FLAGS.items():
         name = _parameter_name(flag)
         if option.name == "version":
@@ -154,8 +155,8 @@ def _parameters() -> Iterator[click.Parameter]:
             yield click.Option([f"{flag}/--no-{flag.removeprefix('--')}", name], is_flag=True, default=None)
 
 
-def _parameter_name(flag: str) -> str:
-    return flag.removeprefix("--").replace("-", "_")
+def _parameter_name(word: str) -> str:
+    return word.removeprefix("--").replace("-", "_").lower()
 
 
 def _print_version(context: click.Context, _: click.Parameter, value: bool) -> None:
@@ -166,23 +167,20 @@ def _print_version(context: click.Context, _: click.Parameter, value: bool) -> N
 
 
 @click.pass_context
-def _command(context: click.Context, /, app: str | None, **parameters: object) -> None:
-    """What the command does: see its help."""
+def _command(context: click.Context, /, **parameters: object) -> None:
     given = {
-        flag: parameters[_parameter_name(flag)]
-        for flag in FLAGS
-        if context.get_parameter_source(_parameter_name(flag)) is ParameterSource.COMMANDLINE
+        word: parameters[_parameter_name(word)]
+        for word in FLAGS | ARGUMENTS
+        if context.get_parameter_source(_parameter_name(word)) is ParameterSource.COMMANDLINE
     }
     try:
-        _act(app, gather(given, os.environ, Path.cwd()))
+        _act(gather(given, os.environ, Path.cwd()))
     except UsageError as exc:
         _refuse(str(exc))
 
 
-def _act(app: str | None, settings: Settings) -> None:
+def _act(settings: Settings) -> None:
     """Serve, or only check or print the settings."""
-    if app is not None:
-        settings.values["app"], settings.sources["app"] = app, "command line"
     sys.path.insert(0, os.path.abspath(str(settings.values["app_dir"])))
     config = Config.from_settings(settings.values["app"], settings)
     if settings.values["print_config"]:

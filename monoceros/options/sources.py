@@ -18,6 +18,8 @@ INCUMBENT_PREFIX = "UVICORN_"
 
 FLAGS: dict[str, Option] = {flag: option for option in OPTIONS for flag in option.spellings}
 
+ARGUMENTS: dict[str, Option] = {"APP": NAMES["app"]}
+
 
 @dataclass(frozen=True, slots=True)
 class Given:
@@ -53,7 +55,7 @@ def gather(command_line: Mapping[str, object], environ: Mapping[str, str], direc
     """Return the settings of a program.
 
     Arguments:
-        command_line: the flags that were given, with their values: text, a bool, or a sequence of text.
+        command_line: the flags and arguments that were given, with their values: text, a bool, or a sequence of text.
         environ: the environment.
         directory: where monoceros.toml and pyproject.toml are looked for.
 
@@ -125,13 +127,14 @@ def from_keywords(keywords: Mapping[str, object]) -> list[Given]:
     return given
 
 
-def from_command_line(flags: Mapping[str, object]) -> list[Given]:
-    """Check the flags that were given, by their spelling: `{"--port": "80"}`.
+def from_command_line(words: Mapping[str, object]) -> list[Given]:
+    """Check the flags and arguments that were given, by their spelling: `{"APP": "main:app", "--port": "80"}`.
 
     Raises:
         UsageError: a value is not accepted, or two spellings of one option were given.
     """
-    return _checked((FLAGS[flag], value, Source(Origin.COMMAND_LINE, flag)) for flag, value in flags.items())
+    known = FLAGS | ARGUMENTS
+    return _checked((known[word], value, Source(Origin.COMMAND_LINE, word)) for word, value in words.items())
 
 
 def from_environment(environ: Mapping[str, str]) -> tuple[list[Given], list[str]]:

@@ -7,12 +7,12 @@ nothing it raises goes unlogged.
 
 import asyncio
 import logging
-from collections.abc import Iterable
 from enum import Enum
 from typing import Any
 
-from monoceros.asgi import Message, Scope
+from monoceros.asgi import Headers, Message, Scope
 from monoceros.protocol.context import Context
+from monoceros.protocol.messages import checked_bytes, checked_headers, checked_status
 from monoceros.protocol.scope import path_label
 from monoceros.protocol.sink import ResponseSink
 from monoceros.wire.response import BODILESS
@@ -35,11 +35,23 @@ class Response(Enum):
     COMPLETE = "all is written"
 
 
+class Notice(Enum):
+    """Why an application hears `http.disconnect` though the peer is there."""
+
+    PEER_ENDED = "the peer will send no more; most who say so are gone, some still read"
+    DRAIN = "the server stops, and an event stream wouldn't end by itself"
+
+
 _UNSTARTED, _HELD, _STREAMING, _COMPLETE = Response.UNSTARTED, Response.HELD, Response.STREAMING, Response.COMPLETE
 
 
 class HTTPCycle:
     """Serves one request.
+
+    Attributes:
+        response: how far its response is.
+        status: the status of the response, once it was started.
+        disconnected: the peer is gone.
 
     Arguments:
         sink: where the response goes.
@@ -57,14 +69,14 @@ class HTTPCycle:
         "_delivered",
         "_headers",
         "_left",
-        "_notified",
+        "_notice",
         "_scope",
         "_sink",
-        "_status",
         "_waiter",
         "disconnected",
         "expects_continue",
         "response",
+        "status",
         "task",
     )
 
@@ -78,9 +90,9 @@ class HTTPCycle:
         self._body_size = 0
         self._body_ended = body_ended
         self._delivered = False
-        self._notified = False
+        self._notice: Notice | None = None
         self._waiter: asyncio.Future[None] | None = None
-        self.expects_continue = expects_continue
+        self.expects_continue = expects_continue and not body_ended
         self.response = _UNSTARTED
         self.disconnected = False
         self.task: asyncio.Task[None] | None = None
@@ -104,7 +116,7 @@ class HTTPCycle:
 
     async def receive(self) -> Message:
         """Return the next `http.request`, or `http.disconnect` once there is nothing more to wait for."""
-        while not (self.disconnected or self._notified or self.response is _COMPLETE):
+        while not (self.disconnected or self._notice or self.response is _COMPLETE):
             if self._body or (self._body_ended and not self._delivered):
                 return self._take_body()
             if self.expects_continue:
@@ -126,29 +138,33 @@ class HTTPCycle:
         """
         if self.disconnected:
             return
-        kind = message["type"]
+        kind = message.get("type")
         response = self.response
         if response is _UNSTARTED:
             if kind != "http.response.start":
                 raise RuntimeError(f"the application sent {kind!r} first; ASGI asks for 'http.response.start'")
-            status = message["status"]
+            status = message.get("status")
             if type(status) is not int or not 200 <= status <= 599:
-                self._status = _checked_status(status)
-            else:
-                self._status = status
-            self._headers: Iterable[tuple[bytes, bytes]] = message.get("headers", ())
+                status = checked_status(status)
+            headers = message.get("headers", ())
+            self._headers: Headers = headers if type(headers) is list else checked_headers(headers)
+            self.status = status
             self.response = _HELD
+            if self._sink.write_paused:
+                await self._sink.drain()  # a peer that pipelines requests must also read the responses
             return
         if kind != "http.response.body":
             raise RuntimeError(_unexpected(kind, response))
         body = message.get("body", b"")
         if type(body) is not bytes:
-            body = _checked_body(body)
+            body = checked_bytes(body, "body")
         more = message.get("more_body", False)
         if response is _HELD:
-            left = self._sink.write_response(self._status, self._headers, body, more)
+            left = self._sink.write_response(self.status, self._headers, body, more)
             if not more:
                 self.response = _COMPLETE
+                if self._waiter is not None:
+                    self._wake()
                 return
             self._left = left
             self.response = _STREAMING
@@ -172,6 +188,7 @@ class HTTPCycle:
 
     def body_ended(self) -> None:
         """The content of the request is complete."""
+        self.expects_continue = False
         self._body_ended = True
         self._wake()
 
@@ -183,29 +200,28 @@ class HTTPCycle:
     def half_close(self) -> None:
         """The peer will send no more, which is how most say that they are gone; yet it may still be reading."""
         if self._body_ended:
-            self._notified = True
+            self._notice = Notice.PEER_ENDED
             self._wake()
 
     def tick(self) -> None:
         """Write a head that is held: an event stream that starts and waits must open within a second."""
         if self.response is _HELD and not self.disconnected:
             try:
-                self._left = self._sink.write_response(self._status, self._headers, b"", True)
+                self._left = self._sink.write_response(self.status, self._headers, b"", True)
             except RuntimeError:
                 return  # the application's next send raises it, where it belongs
             self.response = _STREAMING
 
     def notify_drain(self) -> None:
         """Tell an event stream that it should end; it is the one response that never ends by itself."""
-        if self._notified or self.response is _UNSTARTED or self.response is _COMPLETE:
-            return
-        if _is_event_stream(self._headers):
-            self._notified = True
+        self.tick()
+        if self.response is _STREAMING and _is_event_stream(self._headers):
+            self._notice = Notice.DRAIN
             self._wake()
 
     def cut_off(self) -> None:
         """End an event stream that didn't listen."""
-        if self._notified and self.task is not None:
+        if self._notice is Notice.DRAIN and self.task is not None:
             self.task.cancel("the server is stopping")
 
     def describe(self) -> str:
@@ -237,7 +253,7 @@ class HTTPCycle:
 
     def _stream(self, body: bytes, more: bool) -> None:
         left = self._left
-        if self._status in BODILESS or self._scope["method"] == "HEAD":
+        if self.status in BODILESS or self._scope["method"] == "HEAD":
             body = b""
         elif left is not None:
             left -= len(body)
@@ -248,10 +264,11 @@ class HTTPCycle:
             self._left = left
         if not more:
             self.response = _COMPLETE
+            self._wake()
         self._sink.write_body(body, more)
 
     def _application_raised(self, exc: BaseException) -> None:
-        if isinstance(exc, asyncio.CancelledError) and (self.disconnected or self._notified):
+        if isinstance(exc, asyncio.CancelledError) and (self.disconnected or self._notice):
             self._finish_notified()
             return
         if isinstance(exc, asyncio.CancelledError):
@@ -261,7 +278,7 @@ class HTTPCycle:
         self._fail()
 
     def _application_returned_early(self) -> None:
-        if self._notified and self.response is _STREAMING:
+        if self._notice and self.response is _STREAMING:
             self._finish_notified()
             return
         done = "starting" if self.response is _UNSTARTED else "completing"
@@ -269,11 +286,14 @@ class HTTPCycle:
         self._fail()
 
     def _finish_notified(self) -> None:
-        """End a stream whose application left because it was told to: that is no failure."""
-        if self.response is _STREAMING and not self.disconnected and self._left is None:
+        """End a stream whose application left because it was told to: that is no failure.
+
+        An event stream is complete wherever it ends. Anything else isn't, and a peer that still reads must see that.
+        """
+        if self._notice is Notice.DRAIN and not self.disconnected and self._left is None:
             self.response = _COMPLETE
             self._sink.write_body(b"", False)
-        elif not self.disconnected:
+        else:
             self._fail()
 
     def _fail(self) -> None:
@@ -282,32 +302,20 @@ class HTTPCycle:
             return
         written = self.response is _STREAMING
         self.response = _COMPLETE
+        self._wake()
         if written:
             self._sink.break_off()
         else:
             self._sink.write_response(500, FAILURE_HEADERS, FAILURE_BODY, False)
 
 
-def _checked_status(status: object) -> int:
-    """Return the status as a plain int: http.HTTPStatus and its like are fine."""
-    if isinstance(status, int) and 200 <= status <= 599:
-        return int(status)
-    raise RuntimeError(f"the application sent the status {status!r}; a final status is a number from 200 to 599")
-
-
-def _checked_body(body: object) -> bytes:
-    if isinstance(body, (bytes, bytearray, memoryview)):
-        return bytes(body)
-    raise RuntimeError(f"the application sent a body of type {type(body).__name__}; ASGI asks for bytes")
-
-
-def _unexpected(kind: str, response: Response) -> str:
+def _unexpected(kind: object, response: Response) -> str:
     if response is _COMPLETE:
         return f"the application sent {kind!r} after its response was complete"
     return f"the application sent {kind!r}; ASGI asks for 'http.response.body' after 'http.response.start'"
 
 
-def _is_event_stream(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+def _is_event_stream(headers: Headers) -> bool:
     return any(
         name.lower() == b"content-type" and value.lower().startswith(b"text/event-stream") for name, value in headers
     )

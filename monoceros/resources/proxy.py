@@ -96,16 +96,15 @@ class TrustedHops:
             scope: of type "http" or "websocket", of a connection whose peer is trusted; changed in place.
         """
         hops: list[bytes] = []
+        scheme = ""
         for name, value in scope["headers"]:
-            if name not in _FORWARDED:
-                continue
-            if name == b"x-forwarded-for":
-                hops.append(value)
-            else:
-                scheme = value.decode("latin-1").strip()
-                if scheme in _SCHEMES:
-                    websocket = scope["type"] == "websocket"
-                    scope["scheme"] = _WEBSOCKET_SCHEMES.get(scheme, scheme) if websocket else scheme
+            if name in _FORWARDED:
+                if name == b"x-forwarded-for":
+                    hops.append(value)
+                else:
+                    scheme = value.decode("latin-1").strip()
+        if scheme in _SCHEMES:
+            scope["scheme"] = _WEBSOCKET_SCHEMES.get(scheme, scheme) if scope["type"] == "websocket" else scheme
         if hops:
             client = self.client_of(b",".join(hops).decode("latin-1"))
             if client is not None:

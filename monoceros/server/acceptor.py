@@ -44,7 +44,8 @@ class Acceptor:
     ) -> None:
         self._loop = loop
         self._make_protocol = make_protocol
-        self._tls = {"ssl": tls, "ssl_handshake_timeout": TLS_HANDSHAKE_TIMEOUT} if tls is not None else {}
+        self._tls = tls
+        self._handshake_timeout = TLS_HANDSHAKE_TIMEOUT if tls is not None else None
         self._opening: set[asyncio.Task[None]] = set()
         self._accepting = False
         self._exhausted = False
@@ -100,8 +101,10 @@ class Acceptor:
 
     async def _open(self, connection: socket) -> None:
         try:
-            await self._loop.connect_accepted_socket(self._make_protocol, connection, **self._tls)
-        except (OSError, ssl.SSLError, asyncio.TimeoutError) as exc:
+            await self._loop.connect_accepted_socket(
+                self._make_protocol, connection, ssl=self._tls, ssl_handshake_timeout=self._handshake_timeout
+            )
+        except OSError as exc:
             # A peer that doesn't finish its TLS handshake: everyday business on an open port.
             logger.debug("A connection wasn't opened: %s", exc)
             connection.close()

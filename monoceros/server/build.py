@@ -89,12 +89,15 @@ def render_defaults(config: Config) -> DefaultFields:
 
 
 def _parser_maker(http: object) -> Callable[[], FieldParser]:
-    if http == "auto":
+    name = str(http) if http in _PARSERS else "auto"
+    if name == "auto":
         try:
-            return _import("httptools", _PARSERS)
-        except StartupError:
-            return _import("h11", _PARSERS)
-    return _import(str(http) if http in _PARSERS else "httptools", _PARSERS)
+            name = "httptools"
+            importlib.import_module("httptools")
+        except ImportError:
+            name = "h11"
+    maker: Callable[[], FieldParser] = _import(name, _PARSERS)
+    return maker
 
 
 def _websocket_options(config: Config) -> WebSocketOptions | None:

@@ -126,9 +126,7 @@ class Lifespan:
             self._started = True
         elif kind == "lifespan.shutdown.complete" and self._started and not self._stopped:
             self._stopped = True
-        elif kind == "lifespan.startup.failed" and not self._started:
-            self._failure = message.get("message") or "the application gave no reason"
-        elif kind == "lifespan.shutdown.failed" and self._started:
+        elif kind == ("lifespan.shutdown.failed" if self._started else "lifespan.startup.failed"):
             self._failure = message.get("message") or "the application gave no reason"
         else:
             if not kind.startswith("lifespan."):

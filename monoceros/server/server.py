@@ -20,7 +20,7 @@ from types import FrameType
 from typing import Any
 
 from monoceros.config import Config
-from monoceros.errors import EXIT_STARTUP, StartupError
+from monoceros.errors import EXIT_STARTUP, StartupError, UsageError
 from monoceros.logs.access import AccessLog, open_access_log
 from monoceros.protocol.context import Context
 from monoceros.protocol.http1 import HTTP1Connection
@@ -197,9 +197,9 @@ class Server:
         logger.info("Started server process [%d]", pid, extra={"color_message": _STARTED})
         try:
             await self.startup(sockets)
-        except StartupError as exc:
+        except (StartupError, UsageError) as exc:
             logger.error("%s", exc, exc_info=exc.__cause__)
-            sys.exit(EXIT_STARTUP)
+            sys.exit(exc.exit_code)
         except asyncio.CancelledError:
             if not self._should_exit:
                 raise
