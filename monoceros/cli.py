@@ -107,7 +107,7 @@ def serve(
     try:
         code = make_master(config).run() if config.use_subprocess else _serve_here(make_server(config))
     except StartupError as exc:
-        logger.error("%s", exc, exc_info=exc.__cause__)
+        logger.error("%s", exc)
         sys.exit(STARTUP_FAILURE)
     if code:
         sys.exit(code)

@@ -179,8 +179,9 @@ class Config(Attributes):
             return
         self.check()
         self.encoded_headers = self._encode_headers()
-        with _failures_logged():
+        with _failures_logged(traceback=False):
             self.ssl = self._make_ssl_context()
+        with _failures_logged():
             self.http_protocol_class = _custom_class("http", self.http)
             self.ws_protocol_class = _custom_class("ws", self.ws)
         self.loaded_app = self.load_app()
@@ -209,7 +210,7 @@ class Config(Attributes):
         """
         from monoceros.resources import listeners
 
-        with _failures_logged():
+        with _failures_logged(traceback=False):
             first, *others = listeners.bind(
                 host=self.host, port=self.port, uds=self.uds, fd=self.fd, backlog=self.backlog
             )
@@ -227,7 +228,7 @@ class Config(Attributes):
         """
         from monoceros.resources import loops
 
-        with _failures_logged():
+        with _failures_logged(traceback=":" in self.loop):
             return loops.loop_factory(self.loop)
 
     def _resolve_reload(self) -> None:
@@ -327,10 +328,14 @@ def _load_environment(path: str | os.PathLike[str]) -> None:
 
 
 @contextlib.contextmanager
-def _failures_logged() -> Iterator[None]:
-    """Log a StartupError, with the traceback of what caused it, and end the program."""
+def _failures_logged(*, traceback: bool = True) -> Iterator[None]:
+    """Log a StartupError and end the program.
+
+    Arguments:
+        traceback: with what caused it, for the cause may lie in the user's code. Elsewhere the message says it all.
+    """
     try:
         yield
     except StartupError as exc:
-        logger.error("%s", exc, exc_info=exc.__cause__)
+        logger.error("%s", exc, exc_info=exc.__cause__ if traceback else None)
         sys.exit(STARTUP_FAILURE)

@@ -290,7 +290,8 @@ class HTTPCycle:
 
         An event stream is complete wherever it ends. Anything else isn't, and a peer that still reads must see that.
         """
-        if self._notice is Notice.DRAIN and not self.disconnected and self._left is None:
+        drained = self._notice is Notice.DRAIN and self.response is _STREAMING
+        if drained and not self.disconnected and self._left is None:
             self.response = _COMPLETE
             self._sink.write_body(b"", False)
         else:

@@ -148,7 +148,7 @@ class HTTP1Connection(Connection):
             return
         self._skipped += len(data)
         if self._skipped > UNREAD_BODY:
-            self._linger()
+            self.linger()
 
     def body_ended(self) -> None:
         """Tell the cycle; or, if it has answered already, be ready for the next request."""
@@ -188,6 +188,10 @@ class HTTP1Connection(Connection):
             method == "HEAD",
         )
         self._delimited = self._chunked or length is not None
+        if more and length is not None and method != "HEAD" and status not in BODILESS:
+            length -= len(body)
+            if length < 0:
+                raise RuntimeError(f"the application sent {-length} octets of content more than it declared")
         if context.access_log is not None:
             self._log(status)
         if not body or method == "HEAD" or status in BODILESS:
@@ -240,12 +244,22 @@ class HTTP1Connection(Connection):
         self._closing = True
         self.deadline = self._context.in_seconds(seconds)
 
+    def linger(self) -> None:
+        """See WebSocketSink."""
+        self._closing = True
+        self._cycle = None
+        self._reader.stop()
+        self.deadline = self._context.in_seconds(LINGER)
+        self.resume_reading()
+        if self._transport.can_write_eof() and not self._transport.is_closing():
+            self._transport.write_eof()
+
     # What the server calls.
 
     def deadline_passed(self) -> None:
         """Close an idle connection, one that lingers, or one whose request head didn't come in time."""
         self.deadline = NEVER
-        if self._head_begun and not self._closing and self._reader.has_input:
+        if self._session is None and not self._closing and self._reader.has_input:
             self._reader.stop()
             self._refuse(RequestError(408, "the request head didn't come in time"))
         elif self._session is not None:
@@ -294,7 +308,7 @@ class HTTP1Connection(Connection):
         if not self._closing:
             self._await_request()
         elif self._reader.state is _BODY or self._reader.has_input:
-            self._linger()
+            self.linger()
         else:
             self._transport.close()
 
@@ -312,18 +326,8 @@ class HTTP1Connection(Connection):
     def _await_head(self) -> None:
         """From its first octet on, a head must come within a time that no trickle extends."""
         self._head_begun = True
-        if self._context.head_timeout:
-            self.deadline = self._context.tick + self._context.head_timeout
-
-    def _linger(self) -> None:
-        """Close once the peer has had time to read the last response."""
-        self._closing = True
-        self._cycle = None
-        self._reader.stop()
-        self.deadline = self._context.in_seconds(LINGER)
-        self.resume_reading()
-        if self._transport.can_write_eof() and not self._transport.is_closing():
-            self._transport.write_eof()
+        timeout = self._context.head_timeout
+        self.deadline = self._context.tick + timeout if timeout else NEVER
 
     def _write_content(self, body: bytes, more: bool) -> None:
         if not self._chunked:
@@ -349,7 +353,7 @@ class HTTP1Connection(Connection):
         headers = [_PLAIN, *getattr(exc, "headers", ())]
         head, *_ = encode_head(exc.status, headers, self._context.defaults, len(body), False, True, False)
         self._transport.write(head + body)
-        self._linger()
+        self.linger()
 
     def _answer_busy(self) -> None:
         logger.warning("Concurrency limit of %s exceeded: answering 503", self._context.limit_concurrency)

@@ -49,13 +49,17 @@ class PingTimer:
             self._timer = None
         self._payload = b""
 
+    def restart(self) -> None:
+        """Wait for no pong, and send the next ping an interval from now."""
+        self.stop()
+        self.start()
+
     def pong_received(self, payload: bytes) -> None:
         """Take a pong; one that doesn't answer the last ping counts for nothing."""
         if self._payload and payload == self._payload:
             self._payload = b""
             if self._timeout is not None:
-                self.stop()
-                self.start()
+                self.restart()
 
     def _due(self) -> None:
         self._payload = random.randbytes(4)

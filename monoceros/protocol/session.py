@@ -13,6 +13,8 @@ from typing import Any
 from monoceros.asgi import Message, Scope
 from monoceros.errors import ClientDisconnected, FrameError
 from monoceros.protocol.context import Context, WebSocketOptions
+from monoceros.protocol.cycle import HTTPCycle, Response
+from monoceros.protocol.messages import NORMAL, checked_bytes, checked_headers, checked_text, close_of
 from monoceros.protocol.ping import PingTimer
 from monoceros.protocol.scope import client_label, path_label
 from monoceros.protocol.sink import WebSocketSink
@@ -29,7 +31,7 @@ EARLY_DATA = 65536
 """Octets taken before the application has answered the handshake."""
 
 # Close codes (RFC 6455, section 7.4.1, and the IANA registry).
-NORMAL, ABNORMAL, INTERNAL_ERROR, SERVICE_RESTART = 1000, 1006, 1011, 1012
+ABNORMAL, INTERNAL_ERROR, SERVICE_RESTART = 1006, 1011, 1012
 
 _FAILURE_HEADERS = [(b"content-type", b"text/plain; charset=utf-8")]
 
@@ -62,16 +64,16 @@ class WebSocketSession:
 
     __slots__ = (
         "_context",
+        "_denial",
+        "_dismissed",
         "_early",
         "_engine",
         "_handshake",
-        "_headers",
         "_options",
         "_pings",
         "_queue",
         "_scope",
         "_sink",
-        "_status",
         "_waiter",
         "phase",
         "task",
@@ -92,7 +94,8 @@ class WebSocketSession:
         self._pings = PingTimer(
             context.loop, options.ping_interval, options.ping_timeout, self._ping, self._pong_missing
         )
-        self._status = 0
+        self._denial: HTTPCycle | None = None
+        self._dismissed = False
         self.phase = _CONNECTING
         self.task: asyncio.Task[None] | None = None
 
@@ -101,8 +104,6 @@ class WebSocketSession:
         context = self._context
         try:
             result: Any = await context.app(self._scope, self.receive, self.send)  # type: ignore[func-returns-value]
-        except ClientDisconnected:
-            pass
         except BaseException as exc:  # noqa: BLE001 - whatever it raises is logged and answered
             self._application_raised(exc)
         else:
@@ -134,7 +135,7 @@ class WebSocketSession:
             ClientDisconnected: the peer is gone, or has closed the session.
             RuntimeError: the message isn't what ASGI asks for now, or can't be sent; says what the application did.
         """
-        kind = message["type"]
+        kind = message.get("type")
         phase = self.phase
         if phase is _OPEN:
             if kind == "websocket.send":
@@ -142,17 +143,17 @@ class WebSocketSession:
                 if self._sink.write_paused:
                     await self._sink.drain()
             elif kind == "websocket.close":
-                self._close(message.get("code", NORMAL), message.get("reason") or "")
+                self._close(*close_of(message))
             else:
                 raise RuntimeError(
                     f"the application sent {kind!r} on an open WebSocket; "
                     "ASGI asks for 'websocket.send' or 'websocket.close'"
                 )
+        elif phase is _DENYING or (phase is _CONNECTING and kind == "websocket.http.response.start"):
+            await self._deny(kind, message)
         elif phase is _CONNECTING:
             self._answer_handshake(kind, message)
-        elif phase is _DENYING:
-            await self._deny(kind, message)
-        elif phase is _CLOSED:
+        elif phase is _CLOSED or self._dismissed:
             raise ClientDisconnected("the WebSocket is closed")
         else:
             raise RuntimeError(f"the application sent {kind!r} after it had closed the WebSocket")
@@ -188,12 +189,16 @@ class WebSocketSession:
 
     def tick(self) -> None:
         """A second has passed. Pings keep a timer of their own, for their interval may be a fraction of it."""
+        if self._denial is not None and self.phase is _DENYING:
+            self._denial.tick()
 
     def notify_drain(self) -> None:
         """End the session, for its server restarts."""
         if self.phase is _OPEN:
+            self._dismissed = True
             self._close(SERVICE_RESTART, "")
         elif self.phase is _CONNECTING:
+            self._dismissed = True
             self._refuse(503)
 
     def cut_off(self) -> None:
@@ -208,20 +213,11 @@ class WebSocketSession:
 
     # The handshake.
 
-    def _answer_handshake(self, kind: str, message: Message) -> None:
+    def _answer_handshake(self, kind: object, message: Message) -> None:
         if kind == "websocket.accept":
             self._accept(message)
         elif kind == "websocket.close":
             self._refuse(403)
-        elif kind == "websocket.http.response.start":
-            status = message["status"]
-            if not isinstance(status, int) or not 200 <= status <= 599:
-                raise RuntimeError(
-                    f"the application sent the status {status!r}; a final status is a number from 200 to 599"
-                )
-            self._status = int(status)
-            self._headers = message.get("headers", ())
-            self.phase = _DENYING
         else:
             raise RuntimeError(
                 f"the application sent {kind!r} first on a WebSocket; ASGI asks for 'websocket.accept', "
@@ -229,14 +225,16 @@ class WebSocketSession:
             )
 
     def _accept(self, message: Message) -> None:
+        subprotocol = message.get("subprotocol")
+        if subprotocol is not None:
+            subprotocol = checked_text(subprotocol, "subprotocol")
+        headers = checked_headers(message.get("headers") or [])
         extensions = self._engine.negotiate(self._handshake.extensions)
-        headers = accept_head(
-            self._handshake,
-            subprotocol=message.get("subprotocol"),
-            extensions=extensions,
-            headers=message.get("headers") or (),
-        )
-        self._sink.accept_websocket(headers)
+        try:
+            fields = accept_head(self._handshake, subprotocol=subprotocol, extensions=extensions, headers=headers)
+        except (TypeError, ValueError):
+            raise RuntimeError(f"the application sent headers {headers!r}; ASGI asks for pairs of bytes") from None
+        self._sink.accept_websocket(fields)
         self._log(None)
         self.phase = _OPEN
         self._pings.start()
@@ -254,25 +252,31 @@ class WebSocketSession:
         self._sink.write_response(status, _FAILURE_HEADERS, body, False)
         self._push_disconnect(ABNORMAL, "")
 
-    async def _deny(self, kind: str, message: Message) -> None:
-        if kind != "websocket.http.response.body":
+    async def _deny(self, kind: object, message: Message) -> None:
+        """Answer the handshake with the application's own response, as any request is answered."""
+        denial = self._denial
+        if denial is None:
+            self.phase = _DENYING
+            denial = self._denial = HTTPCycle(self._sink, self._context, {**self._scope, "method": "GET"}, True, False)
+        before = denial.response
+        wanted = "websocket.http.response." + ("start" if before is Response.UNSTARTED else "body")
+        if kind != wanted:
             raise RuntimeError(
-                f"the application sent {kind!r}; after 'websocket.http.response.start' ASGI asks for "
-                "'websocket.http.response.body'"
+                f"the application sent {kind!r} while it denies the handshake with a response; ASGI asks for {wanted!r}"
             )
-        body = bytes(message.get("body", b""))
-        more = message.get("more_body", False)
-        if self._status:
-            status, self._status = self._status, 0
-            self._log(status)
-            self._sink.write_response(status, self._headers, body, more)
-        else:
-            self._sink.write_body(body, more)
-        if not more:
+        await denial.send({**message, "type": wanted.removeprefix("websocket.")})
+        if before is Response.HELD:
+            self._log(denial.status)
+        if denial.response is Response.COMPLETE and self.phase is _DENYING:
             self.phase = _REFUSED
             self._push_disconnect(ABNORMAL, "")
-        elif self._sink.write_paused:
-            await self._sink.drain()
+
+    def _deny_no_more(self) -> None:
+        """The application left before its response was complete."""
+        if self._denial is not None and self._denial.response is Response.STREAMING:
+            self._sink.break_off()
+        else:
+            self._refuse(500)
 
     def _log(self, status: int | None) -> None:
         log = self._context.websocket_log
@@ -284,11 +288,11 @@ class WebSocketSession:
     def _encode(self, message: Message) -> bytes:
         data = message.get("bytes")
         if data is not None:
-            return self._engine.encode_binary(data)
+            return self._engine.encode_binary(data if type(data) is bytes else checked_bytes(data, "bytes"))
         text = message.get("text")
         if text is None:
             raise RuntimeError("the application sent 'websocket.send' with neither 'bytes' nor 'text'")
-        return self._engine.encode_text(text)
+        return self._engine.encode_text(text if type(text) is str else checked_text(text, "text"))
 
     def _events_received(self, events: list[Event]) -> None:
         for event in events:
@@ -338,7 +342,7 @@ class WebSocketSession:
         reply = self._engine.reply()
         self._closed(code, reason)
         self._sink.write_frames(reply + frame)
-        self._sink.close()
+        self._sink.linger()
 
     def _closed(self, code: int, reason: str) -> None:
         if self.phase is _CLOSED:
@@ -352,7 +356,8 @@ class WebSocketSession:
 
     def _application_raised(self, exc: BaseException) -> None:
         cancelled = isinstance(exc, asyncio.CancelledError)
-        if cancelled and self.phase in (_REFUSED, _CLOSING, _CLOSED):
+        # What another session's `send` raised is this application's failure; its own says that there is no one left.
+        if (cancelled or isinstance(exc, ClientDisconnected)) and self.phase in (_REFUSED, _CLOSING, _CLOSED):
             return
         if cancelled:
             logger.error("%s: cancelled before it was closed", self.describe())
@@ -360,18 +365,13 @@ class WebSocketSession:
             logger.error("Exception in ASGI application: %s\n", self.describe(), exc_info=exc)
         if self.phase is _OPEN:
             self._close(INTERNAL_ERROR, "")
-        elif self.phase is _CONNECTING or (self.phase is _DENYING and self._status):
-            self._refuse(500)
-        elif self.phase is _DENYING:
-            self._sink.break_off()
+        elif self.phase is _CONNECTING or self.phase is _DENYING:
+            self._deny_no_more()
 
     def _application_returned(self, result: object) -> None:
         if self.phase is _CONNECTING or self.phase is _DENYING:
             logger.error("%s: the application returned without answering the handshake", self.describe())
-            if self.phase is _CONNECTING or self._status:
-                self._refuse(500)
-            else:
-                self._sink.break_off()
+            self._deny_no_more()
             return
         if result is not None:
             logger.error("%s: the application returned %r; ASGI asks for None", self.describe(), result)
@@ -382,4 +382,8 @@ class WebSocketSession:
         self._sink.write_frames(self._engine.encode_ping(payload))
 
     def _pong_missing(self) -> None:
+        if len(self._queue) >= self._options.max_queue:
+            # Reading is paused: the pong may wait behind messages that the application hasn't made room for.
+            self._pings.restart()
+            return
         self._fail(INTERNAL_ERROR, "keepalive ping timeout")

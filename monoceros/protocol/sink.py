@@ -60,6 +60,9 @@ class WebSocketSink(ResponseSink, Protocol):
     def close_within(self, seconds: float) -> None:
         """Close the connection if the peer hasn't done so in `seconds`."""
 
+    def linger(self) -> None:
+        """Close once the peer has had time to read what was written; until then, drop what it sends."""
+
     def abort(self) -> None:
         """Close the connection at once."""
 

@@ -53,7 +53,7 @@ def is_factory(app: AnyCallable, interface: str) -> bool:
     if signature is None or is_async(app) or not _binds(signature, 0):
         return False
     if inspect.isclass(app):
-        return not _is_application_class(app)
+        return not _stands_for_a_connection(app, signature)
     takes_anything = any(parameter.kind is parameter.VAR_POSITIONAL for parameter in signature.parameters.values())
     return interface == "auto" or not takes_anything
 
@@ -143,14 +143,14 @@ def _is_coroutine_function(candidate: object) -> bool:
     return asyncio.iscoroutinefunction(candidate)
 
 
-def _is_application_class(app: type) -> bool:
-    """Tell whether instances of `app` stand for one connection each, as both ASGI versions allow, not for the app."""
+def _stands_for_a_connection(app: type, constructor: inspect.Signature) -> bool:
+    """Tell whether each instance of `app` serves one connection, as both ASGI versions allow, or is the application."""
     if hasattr(app, "__await__"):
         return True
     call = next((vars(base)["__call__"] for base in app.__mro__ if "__call__" in vars(base)), None)
-    signature = _signature(call) if callable(call) else None
-    # An ASGI 2 instance is called with (receive, send), one that is an application with (scope, receive, send).
-    return signature is not None and _binds(signature, 3) and not _binds(signature, 4)
+    called = _signature(call) if callable(call) else None
+    # ASGI 2: made with (scope), and called with (self, receive, send).
+    return called is not None and _binds(constructor, 1) and _binds(called, 3) and not _binds(called, 4)
 
 
 def _signature(app: AnyCallable) -> inspect.Signature | None:

@@ -90,7 +90,6 @@ def resolve(host: str | None, port: int) -> list[Target]:
     targets = [
         Target(family, str(place[0]), port, int(place[3]) if len(place) == 4 else 0)
         for family, _type, _protocol, _name, place in found
-        if family in (socket.AF_INET, socket.AF_INET6)
     ]
     return list(dict.fromkeys(targets))
 
@@ -167,7 +166,7 @@ def release(sockets: Iterable[socket.socket], *, unlink_uds: bool) -> None:
 def address(sock: socket.socket, *, tls: bool) -> str:
     """Name a socket's address for people: "http://127.0.0.1:8000", "https://[::1]:8443", "unix socket /run/x.sock"."""
     name = sock.getsockname()
-    if sock.family == socket.AF_UNIX:
+    if not isinstance(name, tuple):
         # Linux knows names outside the file system, which begin with a NUL and come as bytes.
         return f"unix socket {'@' + os.fsdecode(name[1:]) if isinstance(name, bytes) else name}"
     host, port = name[:2]
@@ -223,9 +222,9 @@ def _explanation(error: OSError, target: Target) -> str:
         if sys.platform == "darwin":
             owner = f"lsof -nP -iTCP:{target.port} -sTCP:LISTEN"
         return f"{problem}port {target.port} is in use: choose another with --port, or find its owner with `{owner}`."
-    if error.errno == errno.EACCES:
+    if error.errno == errno.EACCES and target.port < 1024:
         return (
-            f"{problem}no permission. Ports below 1024 are the system's: choose a higher --port, grant the capability "
+            f"{problem}ports below 1024 need a permission: choose a higher --port, grant the capability "
             "CAP_NET_BIND_SERVICE, or let systemd open the socket and pass it with --fd."
         )
     if error.errno == errno.EADDRNOTAVAIL:

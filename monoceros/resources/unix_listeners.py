@@ -14,7 +14,7 @@ import sys
 
 from monoceros.errors import StartupError
 
-# Any local user may connect, as to a TCP port on the loopback; a directory's permissions, or --uds-permissions, limit it.
+# Any local user may connect, as to a port of the loopback; --uds-permissions or the directory's mode limits it.
 DEFAULT_PERMISSIONS = 0o666
 
 # sizeof(sockaddr_un.sun_path) less the final NUL.

@@ -134,7 +134,7 @@ class Server:
         """Serve on listening sockets of somebody else's until drained, in a process of somebody else's.
 
         Arguments:
-            sockets: the listening sockets; they stay open.
+            sockets: its copies of the listening sockets; closed once it accepts no more.
             host: is told how it goes.
 
         Returns:
@@ -303,8 +303,8 @@ class Server:
     def _close_sockets(self) -> None:
         for acceptor in self.servers:
             acceptor.pause()
-        if self._owns_sockets:
-            listeners.release(self._sockets, unlink_uds=True)
+        # A copy left open in a worker that drains would let clients wait where nobody accepts.
+        listeners.release(self._sockets, unlink_uds=self._owns_sockets)
         self._sockets = []
 
     def _announce(self) -> None:

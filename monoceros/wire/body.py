@@ -48,8 +48,11 @@ class LengthReader:
 
 # chunk-size and chunk-ext (RFC 9112, section 7.1.1). 16 hexadecimal digits are as many as 64 bits hold. The bad white
 # space of the grammar is allowed after the semicolon only: before it, it has hidden a size from other servers.
-_EXTENSION = rb"(?:;[ \t]*" + TOKEN + rb"++(?:=(?:" + TOKEN + rb'++|"[^"\x00-\x08\x0a-\x1f\x7f]*+"))?)*+'
+_QUOTED = rb'"(?:[^"\\\x00-\x08\x0a-\x1f\x7f]|\\[\t -~\x80-\xff])*+"'
+_EXTENSION = rb"(?:;[ \t]*" + TOKEN + rb"++(?:=(?:" + TOKEN + rb"++|" + _QUOTED + rb"))?)*+"
 _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})(" + _EXTENSION + rb")\r\n")
+_UNCOUNTED = 16 + len(b"\r\n")
+"""Octets of a size line that the budget doesn't count."""
 _TRAILER_LINE = re.compile(TOKEN + rb"++:[^\x00-\x08\x0a-\x1f\x7f]*+\r\n")
 
 _SIZE, _DATA, _DATA_END, _TRAILERS = range(4)
@@ -125,8 +128,8 @@ class ChunkedReader:
 
     def _keep_partial_line(self, line: bytes) -> None:
         """Hold the beginning of a line until its end is there, and refuse what can't become one."""
-        if len(line) > self._budget:
-            self._spend(len(line))
+        if len(line) > self._budget + _UNCOUNTED:
+            raise _over_budget()
         if b"\r" in line[:-1]:
             raise RequestError(400, "a bare CR in a chunked body")
         if self._state == _SIZE and re.match(rb"[0-9A-Fa-f]{1,16}(?:\r?\Z|;|\Z)", line) is None:
@@ -136,4 +139,8 @@ class ChunkedReader:
     def _spend(self, octets: int) -> None:
         self._budget -= octets
         if self._budget < 0:
-            raise RequestError(400, "chunk extensions and trailers over the limit")
+            raise _over_budget()
+
+
+def _over_budget() -> RequestError:
+    return RequestError(400, "chunk extensions and trailers over the limit")

@@ -8,6 +8,10 @@ import re
 TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
 """One `tchar` (RFC 9110, section 5.6.2), to build expressions from."""
 
+AUTHORITY = rb"(?:[A-Za-z0-9\-._~%!$&'()*+;=]++|\[[0-9A-Fa-f:.]++\])(?::[0-9]{0,5}+)?"
+"""A host and perhaps a port (RFC 9110, section 7.2; RFC 3986, section 3.2). No userinfo, which is refused (RFC 9110,
+section 4.2.4), and no comma, which would make two names out of one."""
+
 CONTROLS = bytes([*range(0x09), *range(0x0A, 0x20), 0x7F])
 """Every octet that a field value may not hold (RFC 9110, section 5.5): the controls except HTAB, CR and LF included."""
 

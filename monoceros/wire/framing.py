@@ -9,45 +9,52 @@ import re
 from typing import NamedTuple
 
 from monoceros.errors import RequestError
-from monoceros.wire.fields import TOKEN, has_option
+from monoceros.wire.fields import AUTHORITY, TOKEN, has_option
 
 CHUNKED = -1
 """The body length of a message with `Transfer-Encoding: chunked`."""
 
 END_OF_HEAD = b"\r\n\r\n"
 
-# The methods of the IANA registry, and PURGE, which caches made common. RFC 9110, section 9.1: an origin server that
+# The methods of the IANA registry; PURGE, which caches made common; those of UPnP and of Icecast. RFC 9110, section 9.1: an origin server that
 # receives a method it doesn't know answers 501; a list also keeps a prefix smuggled into a method from passing.
 METHODS = {
     name.encode(): name
     for name in (  # noqa: SIM905 - a paragraph of names reads better than a column
         "GET HEAD POST PUT DELETE OPTIONS PATCH TRACE QUERY ACL BASELINE-CONTROL BIND CHECKIN CHECKOUT COPY LABEL LINK "
         "LOCK MERGE MKACTIVITY MKCALENDAR MKCOL MKREDIRECTREF MKWORKSPACE MOVE ORDERPATCH PROPFIND PROPPATCH PURGE "
-        "REBIND REPORT SEARCH UNBIND UNCHECKOUT UNLINK UNLOCK UPDATE UPDATEREDIRECTREF VERSION-CONTROL"
+        "REBIND REPORT SEARCH UNBIND UNCHECKOUT UNLINK UNLOCK UPDATE UPDATEREDIRECTREF VERSION-CONTROL "
+        "M-SEARCH NOTIFY SUBSCRIBE UNSUBSCRIBE SOURCE"
     ).split()
 }
 
 _FIELD_LINE = TOKEN + rb"++:[^\x00-\x08\x0a-\x1f\x7f]*+\r\n"
+_FIELD_LINES = re.compile(rb"(?:" + _FIELD_LINE + rb")*+")
+_METHOD_SO_FAR = re.compile(TOKEN + rb"++(?: |\r?\Z)")
 _HEAD = re.compile(
     rb"(" + TOKEN + rb"{1,32}+) ([!-\"$-~]++) HTTP/1\.([01])\r\n"  # method, target without "#", minor version
     rb"(?:" + _FIELD_LINE + rb")*+\r\n"
 )
-# The fields that decide something here, over the lower-cased head: one search finds them all.
-_DECIDING = re.compile(rb"\n(host|content-length|transfer-encoding|connection|upgrade|expect):[ \t]*([^\r]*)")
-# RFC 9110, section 7.2 and RFC 3986, section 3.2: a registered name or an address, and a port. No comma: it would make
-# two names out of one.
-_HOST = re.compile(rb"(?:[a-z0-9\-._~%!$&'()*+;=]+|\[[0-9a-f:.]+\])(?::[0-9]{0,5})?[ \t]*")
+# The fields that decide something here, over the lower-cased head: one search finds them all. Those that frame the
+# content are found with an underscore too: where a gateway folds both spellings into one, they would decide there.
+_DECIDING = re.compile(
+    rb"\n(host|content[\-_]length|transfer[\-_]encoding|connection|upgrade|expect):[ \t]*([^\r]*)"
+)
+_HOST = re.compile(AUTHORITY + rb"[ \t]*")
 _LENGTH = re.compile(rb"([0-9]{1,18})[ \t]*")
-_CODINGS = re.compile(TOKEN + rb"+(?:[ \t]*,[ \t]*" + TOKEN + rb"+)*")
+# Codings that aren't `chunked`, and then it (RFC 9112, section 6.1).
+_CODINGS = re.compile(rb"(?:(?!chunked[ \t]*,)" + TOKEN + rb"++[ \t]*,[ \t]*)++chunked")
 
 # A head that is certainly plain: a common method, Host first, and no field that decides anything, but that the
 # connection persists. Most requests without content are such, and one expression both judges and weighs them. It
-# accepts only what the rules below accept, and says the same of it.
+# accepts only what the rules below accept, and says the same of it; nor has it white space at the end of a value, which
+# not every parser takes off, or a `Proxy-Connection`, which some obey.
 _PLAIN = re.compile(
-    rb"(GET|HEAD|POST|PUT|DELETE|OPTIONS|PATCH) (/[!-\"$-~]*+) HTTP/1\.1\r\n"
+    rb"(GET|HEAD|POST|PUT|DELETE|OPTIONS|PATCH) (/[!-\"$-\[\]-~]*+) HTTP/1\.1\r\n"
     rb"[Hh]ost: [a-zA-Z0-9.\-]++(?::[0-9]{1,5}+)?\r\n"
-    rb"(?:(?![cCtTuUeEhH](?i:ontent-length|ransfer-encoding|pgrade|xpect|ost):)"
-    rb"(?:[Cc]onnection: keep-alive|(?![cC](?i:onnection):)" + TOKEN + rb"++:[^\x00-\x08\x0a-\x1f\x7f]*+)\r\n)*+\r\n"
+    rb"(?:(?![cCtTuUeEhHpP](?i:ontent[\-_]length|ransfer[\-_]encoding|pgrade|xpect|ost|roxy-connection):)"
+    rb"(?:[Cc]onnection: keep-alive|(?![cC](?i:onnection):)" + TOKEN + rb"++:[^\x00-\x08\x0a-\x1f\x7f]*+(?<![ \t]))"
+    rb"\r\n)*+\r\n"
 )
 match_plain = _PLAIN.fullmatch
 """Match a whole head that is plain, and nothing after it; its groups are the method and the target."""
@@ -140,22 +147,22 @@ def judge_head(head: bytes, limits: HeadLimits) -> Head:
     known = METHODS.get(method)
     if known is None:
         raise RequestError(501, f"unknown method {method.decode()}")
-    if target[0] != 0x2F:
+    if target[0] != 0x2F or b"\\" in target:
         _check_target_form(method, target)
 
     traits = _weigh(_DECIDING.findall(head.lower()), minor == b"1")
     return Head(known, target, start, traits)
 
 
-def judge_partial_head(head: bytes | bytearray, scanned: int, limits: HeadLimits) -> None:
-    """Refuse as early as certain a head whose end isn't there yet.
+def judge_partial_head(head: bytes, scanned: int, limits: HeadLimits) -> None:
+    """Refuse early a head whose end isn't there yet.
 
     Arguments:
         head: what came so far.
         scanned: how much of it an earlier call has let pass.
 
     Raises:
-        RequestError: a line ends with a bare LF or CR, or the head is over a limit already.
+        RequestError: a line that is complete is malformed, or the head is over a limit already.
     """
     fresh = max(0, scanned - 1)
     line_ends = head.count(b"\r\n", fresh)
@@ -165,9 +172,25 @@ def judge_partial_head(head: bytes | bytearray, scanned: int, limits: HeadLimits
         raise RequestError(400, "a bare CR in the head")
     line = head.find(b"\r\n")
     if (len(head) if line < 0 else line) > limits.line:
-        raise RequestError(414, f"request line over the limit of {limits.line} octets")
+        raise _long_line(head, limits)
     if len(head) > limits.head:
         raise RequestError(431, f"request head over the limit of {limits.head} octets")
+    if line < 0:
+        if _METHOD_SO_FAR.match(head) is None:
+            raise RequestError(400, "malformed request line")
+        return
+    complete = head.rfind(b"\r\n") + 2
+    judged = head.rfind(b"\r\n", 0, scanned) + 2 if scanned > line + 1 else 0
+    if judged < complete:
+        fresh_lines = head[judged:complete]
+        if (_FIELD_LINES.fullmatch(fresh_lines) if judged else _HEAD.fullmatch(fresh_lines + b"\r\n")) is None:
+            raise _fault(head[:complete] + b"\r\n", limits)
+        if head.count(b"\r\n") - 1 > limits.fields:
+            raise RequestError(431, f"over the limit of {limits.fields} fields")
+    if head.startswith((b" ", b"\t"), complete):
+        raise RequestError(400, "a folded field line")
+    if len(head) - head.endswith(b"\r") - complete > limits.field_size:
+        raise RequestError(431, f"a field over the limit of {limits.field_size} octets")
 
 
 def _weigh(deciding: list[tuple[bytes, bytes]], new: bool) -> Traits:
@@ -194,6 +217,8 @@ def _weigh(deciding: list[tuple[bytes, bytes]], new: bool) -> Traits:
             codings.append(value)
         elif name == b"upgrade":
             upgrade = True
+        elif b"_" in name:
+            raise RequestError(400, "a field of the framing spelt with an underscore")
         else:
             _check_expectation(value, new)
             expects = True
@@ -230,11 +255,10 @@ def _body_length(lengths: list[bytes], codings: list[bytes], new: bool) -> int:
             raise RequestError(400, "both Transfer-Encoding and Content-Length")
         if not new:
             raise RequestError(400, "Transfer-Encoding in an HTTP/1.0 request")
-        if len(codings) > 1:
-            raise RequestError(400, "more than one Transfer-Encoding field")
-        if codings[0] == b"chunked":
+        if codings == [b"chunked"]:
             return CHUNKED
-        if _CODINGS.fullmatch(codings[0]) and not has_option(codings[0], b"chunked"):
+        # RFC 9112, sections 6.1 and 6.3: 501 to a coding that isn't understood; 400 unless `chunked` is the last one.
+        if _CODINGS.fullmatch(b",".join(codings)):
             raise RequestError(501, "unsupported transfer coding")
         raise RequestError(400, "Transfer-Encoding is not exactly `chunked`")
     if len(lengths) > 1:
@@ -247,8 +271,14 @@ def _body_length(lengths: list[bytes], codings: list[bytes], new: bool) -> int:
 
 def _check_target_form(method: bytes, target: bytes) -> None:
     """RFC 9112, section 3.2: the forms other than origin-form, and the methods they go with."""
+    # Not in a path (RFC 3986, section 3.3), though some read it as a slash. Browsers send it in queries.
+    if b"\\" in target.partition(b"?")[0]:
+        raise RequestError(400, "a backslash in the path")
+    if target[0] == 0x2F:
+        return
     if target == b"*":
-        if method != b"OPTIONS":
+        # UPnP asks so for devices.
+        if method not in (b"OPTIONS", b"M-SEARCH"):
             raise RequestError(400, "the target * goes with OPTIONS only")
     elif b"://" not in target:
         raise RequestError(400, "request target is neither a path nor a URI")
@@ -263,18 +293,23 @@ def _check_fields(fields: bytes, limits: HeadLimits) -> None:
         raise RequestError(431, f"a field of {longest} octets, over the limit of {limits.field_size}")
 
 
+def _long_line(head: bytes, limits: HeadLimits) -> RequestError:
+    """RFC 9112, section 3: 414 to a target that is too long. Without a space there is no target."""
+    if b" " not in head[: limits.line]:
+        return RequestError(400, "malformed request line")
+    return RequestError(414, f"request line over the limit of {limits.line} octets")
+
+
 _REQUEST_LINE = re.compile(rb"(" + TOKEN + rb"+) ([!-~]+) HTTP/([0-9])\.([0-9])")
 
 
 def _fault(head: bytes, limits: HeadLimits) -> RequestError:
-    """Say what is wrong with a head that isn't one. Off the hot path."""
-    if len(head) > limits.head:
-        return RequestError(431, f"request head of {len(head)} octets, over the limit of {limits.head}")
+    """Say what is wrong with a head that isn't one, the first fault first. Off the hot path."""
     line, _, fields = head.partition(b"\r\n")
-    if b"\n" in head.replace(b"\r\n", b"") or b"\r" in head.replace(b"\r\n", b""):
+    if b"\n" in line or b"\r" in line:
         return RequestError(400, "a bare CR or LF in the head")
     if len(line) > limits.line:
-        return RequestError(414, f"request line of {len(line)} octets, over the limit of {limits.line}")
+        return _long_line(line, limits)
     match = _REQUEST_LINE.fullmatch(line)
     if match is None:
         return RequestError(400, "malformed request line")
@@ -284,6 +319,11 @@ def _fault(head: bytes, limits: HeadLimits) -> RequestError:
         return RequestError(400, "a fragment in the request target")
     if len(match[1]) > 32:
         return RequestError(501, "unknown method")
+    if len(head) > limits.head:
+        return RequestError(431, f"request head of {len(head)} octets, over the limit of {limits.head}")
+    rest = fields.replace(b"\r\n", b"")
+    if b"\n" in rest or b"\r" in rest:
+        return RequestError(400, "a bare CR or LF in the head")
     for field in fields.split(b"\r\n")[:-2]:
         if field[:1] in (b" ", b"\t"):
             return RequestError(400, "a folded field line")

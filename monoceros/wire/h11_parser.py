@@ -5,6 +5,8 @@ h11 goes on to a second request only when the answer to the first was written th
 it is fed a request line of ours, for the method and the target are known already.
 """
 
+import re
+
 import h11
 
 from monoceros.errors import RequestError
@@ -13,6 +15,10 @@ from monoceros.wire.fields import LOWER_NAMES
 _REQUEST_LINE = b"GET / HTTP/1.1\r\n"
 # h11 wants a Host in every HTTP/1.1 request, which `framing` has seen to; HTTP/1.0 may go without.
 _REQUEST_LINE_WITHOUT_HOST = b"GET / HTTP/1.0\r\n"
+
+# h11 lower-cases this value; the application gets it as received, whichever parser is used.
+_CODING = b"transfer-encoding"
+_CODING_RECEIVED = re.compile(rb"\n" + _CODING + rb":[ \t]*([^\r]*)", re.IGNORECASE)
 
 
 class H11Parser:
@@ -44,4 +50,8 @@ class H11Parser:
             raise RequestError(400, f"malformed header field: {exc}") from exc
         if not isinstance(event, h11.Request):
             raise RequestError(400, "malformed header field")
-        return [(LOWER_NAMES[name], value) for name, value in event.headers.raw_items()]
+        fields = [(LOWER_NAMES[name], value) for name, value in event.headers.raw_items()]
+        received = _CODING_RECEIVED.search(head) if has_body else None
+        if received is not None:
+            return [(name, received[1] if name == _CODING else value) for name, value in fields]
+        return fields

@@ -64,6 +64,10 @@ class HttptoolsParser:
             self._parser = httptools.HttpRequestParser(target)
             raise RequestError(400, f"malformed header field: {exc}") from exc
         else:
-            if has_body:
+            # llhttp reads no further head behind content, or after `Connection: close` (or `Proxy-Connection: close`).
+            if has_body or not self._parser.should_keep_alive():
                 self._parser = httptools.HttpRequestParser(target)
+        # RFC 9112, section 5.1: white space around a value isn't part of it. llhttp leaves that at the end.
+        if b" \r\n" in head or b"\t\r\n" in head:
+            return [(name, value.rstrip(b" \t")) for name, value in fields]
         return fields

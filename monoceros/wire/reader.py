@@ -58,6 +58,8 @@ class Reading(Enum):
     NOTHING = "nothing: what still comes is dropped"
 
 
+_EMPTY_LINE = b"\r\n"
+
 _HEAD, _BODY, _ANSWER, _NOTHING = Reading.HEAD, Reading.BODY, Reading.ANSWER, Reading.NOTHING
 
 
@@ -80,7 +82,6 @@ class RequestReader:
         "_plain_size",
         "_scanned",
         "_sink",
-        "_skipped",
         "state",
     )
 
@@ -93,19 +94,18 @@ class RequestReader:
         self._buffer = b""
         self._feeding = False
         self._scanned = 0
-        self._skipped = False
         self._answered = False
         self.state = _HEAD
 
     @property
     def idle(self) -> bool:
         """No request is being read, and no octet of a next one has come."""
-        return self.state is _HEAD and not self._buffer
+        return self.state is _HEAD and not self.has_input
 
     @property
     def has_input(self) -> bool:
-        """Bytes wait: of an incomplete head, or of a pipelined request."""
-        return bool(self._buffer)
+        """Bytes wait: of an incomplete head, or of a pipelined request. An empty line isn't of either yet."""
+        return bool(self._buffer) and self._buffer != _EMPTY_LINE
 
     def feed(self, data: bytes) -> None:
         """Take bytes from the peer.
@@ -162,18 +162,18 @@ class RequestReader:
             self._feeding = False
         if self.state is _NOTHING:
             self._buffer = b""
-        elif self._buffer:
+        elif self.has_input:
             self._sink.input_waits()
 
     def _read_head(self) -> bool:
         """Read one head off the buffer. Return whether a whole one was there."""
         data = self._buffer
-        if not self._scanned and not self._skipped:
-            # RFC 9112, section 2.2: an empty line before the request line is ignored; one, not a stream of them.
-            if data == b"\r":
+        if not self._scanned:
+            # RFC 9112, section 2.2: an empty line before the request line is ignored; one, not a stream of them. It is
+            # kept until something follows, lest it be forgotten that there was one.
+            if data in (b"\r", _EMPTY_LINE):
                 return False
-            if data.startswith(b"\r\n"):
-                self._skipped = True
+            if data.startswith(_EMPTY_LINE):
                 data = self._buffer = data[2:]
         end = data.find(END_OF_HEAD, max(0, self._scanned - 3)) + 4
         if end < 4:
@@ -181,7 +181,6 @@ class RequestReader:
             self._scanned = len(data)
             return False
         self._scanned = 0
-        self._skipped = False
         self._buffer = data[end:]
         self._head_received(data[:end])
         return True

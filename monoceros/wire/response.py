@@ -28,6 +28,7 @@ LAST_CHUNK = b"0\r\n\r\n"
 BODILESS = frozenset({204, 304})
 
 _LENGTH = b"content-length: "
+_LENGTH_DIGITS = 18  # as many as `framing` takes from a peer
 _CODING = b"transfer-encoding: "
 _CONNECTION = b"connection: "
 _DATE = b"date: "
@@ -172,7 +173,7 @@ def encode_head(
         for name, value in headers:
             prefix = FIELD_PREFIXES[name]
             if prefix in _WATCHED:
-                watched.append((prefix, value))
+                watched.append((prefix, b"" + value))  # a value that isn't bytes raises TypeError here as there
             else:
                 lines.append(prefix + value)
     except (TypeError, ValueError):
@@ -275,7 +276,7 @@ def _remaining_defaults(defaults: DefaultFields, own: list[tuple[bytes, bytes]])
 
 def _declared_length(value: bytes) -> int:
     stripped = value.strip()
-    if not stripped.isdigit():
+    if not stripped.isdigit() or len(stripped) > _LENGTH_DIGITS:
         raise RuntimeError(f"the application sent content-length {value!r}; ASGI asks for a number of octets")
     return int(stripped)
 

@@ -6,9 +6,10 @@ The target has been judged by `framing` before it comes here: visible ASCII, no 
 import re
 
 from monoceros.errors import RequestError
+from monoceros.wire.fields import AUTHORITY
 
-# scheme "://" authority, then the path and query (RFC 9112, section 3.2.2); userinfo in it is deprecated and refused.
-_ABSOLUTE = re.compile(rb"https?://([^/?@]+)(/[^?]*)?(\?.*)?", re.IGNORECASE)
+# scheme "://" authority, then the path and query (RFC 9110, section 4.2).
+_ABSOLUTE = re.compile(rb"(?i:https?)://(" + AUTHORITY + rb")(/[^?]*+)?(\?.*)?")
 
 
 def split_absolute(target: bytes) -> tuple[bytes, bytes]:

@@ -152,7 +152,6 @@ QUESTIONS: tuple[Question | Conversing, ...] = (
     ),
     Question("state", "GET", "/state", {"state": "from start-up"}),
     Question("no such path", "GET", "/nowhere", None, status=404),
-    Question("wrong method", "DELETE", "/thread", None, status=405),
     Question("error", "GET", "/error", None, status=500),
     Conversing(),
 )

@@ -1,4 +1,4 @@
-"""Five frameworks, in every way of running them: their applications answer as they should, and as under the incumbent."""
+"""Applications of five frameworks, run in every way: they answer as they should, and as under the incumbent."""
 
 import contextlib
 from collections.abc import Iterator
@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import pytest
 
 from tests.frameworks.questions import QUESTIONS, Conversing, Question
-from tests.frameworks.ways import INCUMBENT, WAYS, all_ways
+from tests.frameworks.ways import INCUMBENT, WAYS, all_ways, port_of
+from tests.process.serving import Serving
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,8 @@ FRAMEWORKS = (
     # Their file uploads need a library more.
     Framework("fastapi", frozenset({"upload"})),
     Framework("starlette", frozenset({"upload"})),
-    # It speaks neither lifespan nor WebSocket, and leaves methods to its views.
-    Framework("django", frozenset({"state", "websocket", "wrong method"})),
+    # It speaks neither lifespan nor WebSocket.
+    Framework("django", frozenset({"state", "websocket"})),
     Framework("litestar"),
     Framework("quart"),
 )
@@ -47,16 +48,16 @@ class Servers:
 
     def __init__(self) -> None:
         self._framework = ""
-        self._ports: dict[str, int] = {}
+        self._ways: dict[str, Serving] = {}
         self._running = contextlib.ExitStack()
 
-    def ports(self, framework: str) -> dict[str, int]:
-        """Return the port of each way of running a framework's application."""
+    def port(self, framework: str, way: str) -> int:
+        """Return where a framework's application answers."""
         if framework != self._framework:
             self.end()
+            self._ways = self._running.enter_context(all_ways(f"tests.frameworks.apps.{framework}_app:app"))
             self._framework = framework
-            self._ports = self._running.enter_context(all_ways(f"tests.frameworks.apps.{framework}_app:app"))
-        return self._ports
+        return port_of(self._ways[way])
 
     def end(self) -> None:
         self._framework = ""
@@ -66,17 +67,14 @@ class Servers:
 @pytest.fixture(scope="module")
 def servers() -> Iterator[Servers]:
     running = Servers()
-    try:
-        yield running
-    finally:
-        running.end()
+    yield running
+    running.end()
 
 
 @pytest.mark.parametrize(("framework", "way", "question"), CASES)
 def test_an_application_answers_as_under_the_incumbent(
     servers: Servers, framework: str, way: str, question: Question | Conversing
 ) -> None:
-    ports = servers.ports(framework)
-    answer = question.ask(ports[way])
+    answer = question.ask(servers.port(framework, way))
     question.check(answer)
-    assert answer == question.ask(ports[INCUMBENT])
+    assert answer == question.ask(servers.port(framework, INCUMBENT))

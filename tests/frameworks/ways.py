@@ -20,35 +20,33 @@ WAYS: dict[str, tuple[str, ...]] = {
     for loop in ("uvloop", "asyncio")
 } | {
     "workers": ("monoceros-serve", "--port", "0", "--workers", "2"),
-    # "gunicorn": ("gunicorn", "-k", "monoceros.workers.UvicornWorker", "-w", "2", "-b", "127.0.0.1:0"),
+    "gunicorn": ("gunicorn", "-k", "monoceros.workers.UvicornWorker", "-w", "2", "-b", "127.0.0.1:0"),
 }
 
 _ADDRESS = re.compile(r"(?:running on|Listening at:) http://127\.0\.0\.1:(\d+)")
 
 
 @contextlib.contextmanager
-def all_ways(app: str) -> Iterator[dict[str, int]]:
+def all_ways(app: str) -> Iterator[dict[str, Serving]]:
     """Start an application in all ways at once, the incumbent's among them, and end them gracefully.
 
     Arguments:
         app: "module:attribute", from the project's root.
-
-    Returns:
-        The port of each way.
     """
     with contextlib.ExitStack() as stack:
         servers: dict[str, Serving] = {}
         for way, (program, *options) in {INCUMBENT: (INCUMBENT, "--port", "0"), **WAYS}.items():
             command = [str(COMMANDS / program), *options, app]
             servers[way] = stack.enter_context(serving(ROOT, command=command, ready=0))
-        yield {way: _port(server) for way, server in servers.items()}
-        for server in servers.values():
-            server.send(signal.SIGTERM)
-        for way, server in servers.items():
-            assert server.exit_code() == 0 or way == INCUMBENT, f"{way}: {server.output}"
+        yield servers
+        serving_still = [way for way in WAYS if servers[way].process.poll() is None]
+        for way in serving_still:
+            servers[way].send(signal.SIGTERM)
+        for way in serving_still:
+            assert servers[way].exit_code() == 0, f"{way}: {servers[way].output}"
 
 
-def _port(server: Serving) -> int:
+def port_of(server: Serving) -> int:
     """Wait for the line that has it. Workers may still be starting: until one is ready, connections wait."""
 
     def found() -> re.Match[str] | None:

@@ -1,21 +1,16 @@
 """The master's signal queue. What children make of signals is tested with real ones in tests/process."""
 
-import os
 import select
 import signal
 
 from monoceros.supervisor.signals import SignalQueue, held
 
 
-def send(number: signal.Signals) -> None:
-    os.kill(os.getpid(), number)
-
-
 def test_signals_wake_the_loop_and_come_out_in_order() -> None:
     with SignalQueue() as queue:
         assert select.select([queue], [], [], 0)[0] == []
-        send(signal.SIGTERM)
-        send(signal.SIGINT)
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGINT)
         assert select.select([queue], [], [], 5)[0] == [queue]
         assert queue.take() == [signal.SIGTERM, signal.SIGINT]
         assert select.select([queue], [], [], 0)[0] == []
@@ -33,6 +28,6 @@ def test_afterwards_signals_mean_what_they_meant_before() -> None:
 def test_a_signal_that_arrives_while_held_is_delivered_at_the_end() -> None:
     with SignalQueue() as queue:
         with held():
-            send(signal.SIGTERM)
+            signal.raise_signal(signal.SIGTERM)
             assert queue.take() == []
         assert queue.take() == [signal.SIGTERM]

@@ -1,0 +1,329 @@
+"""The life of a Gunicorn worker that serves ASGI: from the fork to the exit code. The only file that imports Gunicorn.
+
+The arbiter forks it, sends it signals and watches its heartbeat; a Server serves, and tells it how that goes. The rules
+it keeps: no request is dropped because a worker leaves, so it leaves when its successor serves, or when its siblings
+do; it is gone before the arbiter's patience is at its end; and a blocked event loop doesn't beat.
+"""
+
+import asyncio
+import enum
+import os
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Any, ClassVar
+
+from gunicorn.errors import HaltServer
+from gunicorn.workers.base import Worker
+
+from monoceros.config import Config
+from monoceros.errors import EXIT_STARTUP, EXIT_USAGE, UsageError
+from monoceros.server.server import Server
+from monoceros.workers.failing import failing_application
+from monoceros.workers.heartbeat import StartupHeartbeat
+from monoceros.workers.logs import error_log, log_like_gunicorn
+from monoceros.workers.settings import config_options, last_seconds
+from monoceros.workers.siblings import Seat, Siblings, Stage
+from monoceros.workers.stacks import BlockWatch, describe_stacks
+
+RETRY = 0.1
+"""Seconds between two looks whether it is this worker's turn to leave."""
+
+QUICK = 1.5
+"""Seconds that running requests have at a quick stop: the arbiter may kill after two."""
+
+EXIT_ABORTED = 1
+
+# The arbiter acts on these, and a terminal sends them to its workers, too.
+_ARBITERS_SIGNALS = (signal.SIGHUP, signal.SIGUSR2, signal.SIGTTIN, signal.SIGTTOU)
+
+
+class Life(enum.Enum):
+    """How far a worker is."""
+
+    STARTING = enum.auto()
+    SERVING = enum.auto()
+    SPENT = enum.auto()
+    """It has served its requests, and goes on until its siblings can do without it."""
+    DISMISSED = enum.auto()
+    """It was told to go, and goes on until younger siblings are ready."""
+    DRAINING = enum.auto()
+    ENDING = enum.auto()
+    """A quick stop: nobody is waited for."""
+
+
+class MonocerosWorker(Worker):  # type: ignore[misc]
+    """The base of all worker classes, and the host of its server.
+
+    Attributes:
+        CONFIG_KWARGS: options for the Config of a subclass; they win over every other source.
+        config: the options. Made in the arbiter, and loaded in the worker.
+        server: the server, once the application is imported.
+    """
+
+    CONFIG_KWARGS: ClassVar[dict[str, Any]] = {}
+
+    # Of all workers of this arbiter: made before its first fork.
+    _siblings: ClassVar[Siblings | None] = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._seat = Seat.unseen()
+        self._interrupted = False
+        self._exit_code = 0
+        self._life = Life.STARTING
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.server: Server | None = None
+        super().__init__(*args, **kwargs)
+        self.config = self._make_config()
+        self._heartbeat = StartupHeartbeat(
+            self.notify,
+            interval=min(1.0, self.timeout or 1.0),
+            patience=self.config.timeout_worker_start,
+        )
+        # After the arbiter's own watch, which sees what blocks in Python, and before its SIGKILL.
+        self._watch = BlockWatch(self.cfg.timeout and self.cfg.timeout + 1, error_log(self.log).handlers)
+        self._seat = self._crew().take(self.age)
+
+    @classmethod
+    def check_config(cls, cfg: Any, log: Any) -> None:
+        """Say what the user should know about the options. Called by the arbiter, once."""
+        for warning in cls._options(cfg)[1]:
+            log.warning(warning)
+
+    @classmethod
+    def _options(cls, cfg: Any) -> tuple[dict[str, Any], list[str]]:
+        try:
+            return config_options(cfg, cls.CONFIG_KWARGS, os.environ, Path.cwd())
+        except UsageError as exc:
+            raise HaltServer(str(exc), EXIT_USAGE) from exc
+
+    def _make_config(self) -> Config:
+        options, _ = self._options(self.cfg)
+        access_log = log_like_gunicorn(self.log)
+        try:
+            return Config(None, **{"access_log": access_log, **options})
+        except (UsageError, TypeError) as exc:
+            raise HaltServer(f"{type(self).__name__}: {exc}", EXIT_USAGE) from exc
+
+    def _crew(self) -> Siblings:
+        if MonocerosWorker._siblings is None:
+            MonocerosWorker._siblings = Siblings(self.cfg.worker_tmp_dir)
+        return MonocerosWorker._siblings
+
+    @property
+    def pid(self) -> Any:
+        """The process, as the arbiter sets it right after the fork, on either side of it."""
+        return self._pid
+
+    @pid.setter
+    def pid(self, pid: Any) -> None:
+        self._pid = pid
+        if isinstance(pid, int):
+            self._seat.pid = pid
+
+    # Its life.
+
+    def init_process(self) -> None:
+        """Live: start, serve until told to stop, and return, or exit with the code of a failure."""
+        self._heartbeat.start()
+        try:
+            super().init_process()
+        finally:
+            self._seat.stage = Stage.LEAVING
+
+    def load_wsgi(self) -> None:
+        """Import the application, or while it is being edited, put one in its place that shows what is wrong."""
+        try:
+            self.wsgi = self.app.wsgi()
+        except SyntaxError as exc:
+            if not self.cfg.reload:
+                raise
+            self.log.exception(exc)
+            if self.reloader is not None and exc.filename is not None:
+                self.reloader.add_extra_file(exc.filename)
+            self.wsgi = failing_application(exc)
+
+    def run(self) -> None:
+        """Serve the application that was loaded.
+
+        Raises:
+            SystemExit: with the code of a failure; what failed is logged.
+        """
+        # Whatever goes wrong until `server_ready`, the arbiter shall see as a worker that didn't boot.
+        self.booted = False
+        self.config.app = self.wsgi
+        self.server = Server(self.config)
+        try:
+            # Gunicorn wraps its sockets.
+            code = self.server.run_worker([getattr(sock, "sock", sock) for sock in self.sockets], host=self)
+        except UsageError as exc:
+            self.log.error(str(exc))
+            code = EXIT_STARTUP
+        self._watch.end()
+        if code or self._exit_code:
+            sys.exit(code or self._exit_code)
+
+    # What the server says.
+
+    def server_ready(self) -> None:
+        """See WorkerHost."""
+        self._loop = asyncio.get_running_loop()
+        self.notify()
+        self._heartbeat.stop()
+        self.booted = True
+        if self._life is Life.STARTING:
+            self._life = Life.SERVING
+            self._seat.stage = Stage.SERVING
+        if self.reloader is not None:
+            self._loop.add_reader(self.PIPE[0], self._source_changed)
+        if 0 < self.cfg.timeout < 2:
+            self._beat_often()
+
+    def beat(self) -> None:
+        """See WorkerHost."""
+        self.notify()
+        self._watch.put_off()
+        assert self.server is not None
+        self.nr = self.server.server_state.total_requests
+        if self.ppid != os.getppid() and self._life in (Life.SERVING, Life.SPENT, Life.DISMISSED):
+            self.log.warning("The arbiter of worker %s is gone: it finishes its requests and leaves", self.pid)
+            self._drain()
+
+    def limit_reached(self, reason: str) -> None:
+        """See WorkerHost."""
+        if self._life is Life.SERVING:
+            self._life = Life.SPENT
+            self._leave_in_time()
+
+    def _beat_often(self) -> None:
+        """Once a second isn't enough for an arbiter that waits one second."""
+        assert self._loop is not None
+        self.notify()
+        self._loop.call_later(0.25, self._beat_often)
+
+    # How it leaves. On the loop's thread, once it serves.
+
+    def _leave_in_time(self) -> None:
+        """Drain as soon as no connection is turned away by it."""
+        siblings = self._crew()
+        if self._life is Life.SPENT:
+            free = siblings.leave_in_turn(self._seat)
+        elif self._life is Life.DISMISSED:
+            free = not siblings.younger_is_starting(self._seat)
+        else:
+            return
+        if free:
+            self._drain()
+        else:
+            assert self._loop is not None
+            self._loop.call_later(RETRY, self._leave_in_time)
+
+    def _dismissed(self) -> None:
+        if self._life in (Life.SERVING, Life.SPENT):
+            waits_already = self._life is Life.SPENT
+            self._life = Life.DISMISSED
+            if not waits_already:
+                self._leave_in_time()
+
+    def _drain(self) -> None:
+        assert self.server is not None
+        assert self._loop is not None
+        self._life = Life.DRAINING
+        self._seat.stage = Stage.LEAVING
+        limit, patience = self.config.timeout_graceful_shutdown, self.cfg.graceful_timeout
+        if limit is not None and limit <= patience:
+            self._loop.call_later(last_seconds(patience), self.server.stop)
+        self.server.drain()
+
+    def _end(self) -> None:
+        if self._life is Life.ENDING:
+            return
+        assert self.server is not None
+        assert self._loop is not None
+        draining, self._life = self._life is Life.DRAINING, Life.ENDING
+        self._seat.stage = Stage.LEAVING
+        self.server.drain(hurry=True)
+        self._loop.call_later(QUICK, self._end_at_once, draining)
+
+    def _end_at_once(self, draining: bool) -> None:
+        """Requests have had their time. If there are none left, it is the lifespan that ends, and may have more."""
+        assert self.server is not None
+        assert self._loop is not None
+        if draining or self.server.server_state.tasks:
+            self.server.stop()
+        else:
+            self._loop.call_later(max(0, last_seconds(self.cfg.graceful_timeout) - QUICK), self.server.stop)
+
+    def _source_changed(self) -> None:
+        """Gunicorn's reloader has written to the pipe."""
+        os.read(self.PIPE[0], 4096)
+        if not self.alive:
+            self._end()
+
+    # Signals. Handlers run in the main thread, wherever it is: they only pass it on.
+
+    def init_signals(self) -> None:
+        """Take the signals of the arbiter and of the terminal."""
+        for number in self.SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, self.handle_exit)
+        signal.signal(signal.SIGQUIT, self.handle_quit)
+        signal.signal(signal.SIGINT, self.handle_quit)
+        signal.signal(signal.SIGUSR1, self.handle_usr1)
+        signal.signal(signal.SIGABRT, self.handle_abort)
+        signal.signal(signal.SIGWINCH, self.handle_winch)
+        for number in _ARBITERS_SIGNALS:
+            # Not SIG_IGN, which programs that the application starts would inherit.
+            signal.signal(number, self.handle_winch)
+        for number in (signal.SIGTERM, signal.SIGUSR1):
+            signal.siginterrupt(number, False)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """SIGTERM: a graceful stop. A second one changes nothing."""
+        self.alive = False
+        if self._loop is None:
+            self._break_off_start()
+        elif not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._dismissed)
+
+    def handle_quit(self, sig: int, frame: FrameType | None) -> None:
+        """SIGQUIT, or the terminal's SIGINT: a quick stop."""
+        self.alive = False
+        if not self._interrupted:
+            self._interrupted = True
+            self.cfg.worker_int(self)
+        if self._loop is None:
+            self._break_off_start()
+        elif not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._end)
+
+    def _break_off_start(self) -> None:
+        """No request waits for a start, so it needn't be finished."""
+        self._seat.stage = Stage.LEAVING
+        if self.server is None:
+            sys.exit(0)
+        self._life = Life.ENDING
+        self.server.drain(hurry=True)
+
+    def handle_usr1(self, sig: int, frame: FrameType | None) -> None:
+        """SIGUSR1: open the log files again. On the loop, for a line may just be being written."""
+        if self._loop is None or self._loop.is_closed():
+            self.log.reopen_files()
+        else:
+            self._loop.call_soon_threadsafe(self.log.reopen_files)
+
+    def handle_abort(self, sig: int, frame: FrameType | None) -> None:
+        """SIGABRT: the arbiter has waited in vain for a sign of life, and will kill."""
+        self.alive = False
+        self._watch.end()
+        self.log.critical("Worker %s is blocked. It was here:\n%s", self.pid, describe_stacks(frame, self._loop))
+        self.cfg.worker_abort(self)
+        # An application may catch what ends it.
+        self._exit_code = EXIT_ABORTED
+        if self.server is not None:
+            self.server.stop()
+        sys.exit(EXIT_ABORTED)
+
+    def handle_winch(self, sig: int, frame: FrameType | None) -> None:
+        """Whatever is the arbiter's to act on."""
