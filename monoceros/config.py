@@ -216,7 +216,12 @@ class Config(Attributes):
             )
         for other in others:
             other.close()
-        logger.info("Monoceros running on %s (Press CTRL+C to quit)", listeners.address(first, tls=self.is_ssl))
+        address = listeners.address(first, tls=self.is_ssl)
+        logger.info(
+            "Monoceros running on %s (Press CTRL+C to quit)",
+            address,
+            extra={"color_message": "Monoceros running on \x1b[1m%s\x1b[0m (Press CTRL+C to quit)"},
+        )
         first.set_inheritable(True)
         return first
 

@@ -173,17 +173,17 @@ def text(*, optional: bool = False, empty: bool = False, metavar: str = "TEXT") 
     return Kind("text", "text" if empty else "text that is not empty", convert, annotation, metavar, empty=empty)
 
 
-def path(*, optional: bool = True) -> Kind:
-    """The path of a file."""
+def path() -> Kind:
+    """The path of a file; None and empty text are none."""
 
     def convert(given: object) -> object:
         if isinstance(given, os.PathLike) or (isinstance(given, str) and given):
             return given
-        if optional and given in (None, ""):
+        if given in (None, ""):
             return None
         raise ValueError
 
-    return Kind("a path", "the path of a file", convert, f"{_PATH} | None" if optional else _PATH, "PATH")
+    return Kind("a path", "the path of a file", convert, f"{_PATH} | None", "PATH")
 
 
 def paths() -> Kind:

@@ -132,10 +132,10 @@ PROCESS_OPTIONS: tuple[Option, ...] = (
         name="env_file",
         kind=kinds.path(),
         default=None,
-        help="A file of environment variables to set before the application is imported. Needs monoceros[env].",
+        help="A file of environment variables to set before the application is imported. Needs `monoceros[env]`.",
         section=Section.APPLICATION,
         must_exist=True,
-        difference="A file that is missing is an error also in Python. Variables MONOCEROS_* in it come too late to be "
+        difference="A file that is missing is an error also in Python. Variables `MONOCEROS_*` in it come too late to be "
         "read as options.",
     ),
     Option(

@@ -181,6 +181,7 @@ class WebSocketSession:
         if reply:
             self._sink.write_frames(reply)
         if self.phase is _CLOSED:
+            self._sink.close_within(CLOSE_TIMEOUT)  # for a peer that says good-bye and never reads the rest
             self._sink.close()
 
     def connection_lost(self) -> None:

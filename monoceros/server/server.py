@@ -90,8 +90,7 @@ class Server:
         self._access_log: AccessLog | None = None
         self._tick_timer: asyncio.TimerHandle | None = None
         self._sockets: list[socket] = []
-        self._owns_sockets = False
-        self._in_worker = False
+        self._bound_here = False
         self._notified = time.monotonic()
         self._notifying: asyncio.Task[None] | None = None
         self._captured_signals: list[int] = []
@@ -141,7 +140,6 @@ class Server:
             The exit code: 0, or 3 if the start failed; the reason is logged.
         """
         self._host = host
-        self._in_worker = True
         try:
             self._run_loop(list(sockets), own_process=True)
         except SystemExit as exc:
@@ -231,7 +229,7 @@ class Server:
             raise asyncio.CancelledError
         if not config.loaded:
             config.load()
-        self._sockets, self._owns_sockets = self._listen(sockets)
+        self._sockets, self._bound_here = self._listen(sockets)
         try:
             app = application_of(config)
             self._access_log = open_access_log(loop.call_soon) if config.access_log else None
@@ -295,7 +293,7 @@ class Server:
             for sock in sockets:
                 sock.setblocking(False)
                 sock.listen(self.config.backlog)
-            return sockets, not self._in_worker
+            return sockets, False
         config = self.config
         bound = listeners.bind(host=config.host, port=config.port, uds=config.uds, fd=config.fd, backlog=config.backlog)
         return bound, True
@@ -304,7 +302,7 @@ class Server:
         for acceptor in self.servers:
             acceptor.pause()
         # A copy left open in a worker that drains would let clients wait where nobody accepts.
-        listeners.release(self._sockets, unlink_uds=self._owns_sockets)
+        listeners.release(self._sockets, unlink_uds=self._bound_here)
         self._sockets = []
 
     def _announce(self) -> None:

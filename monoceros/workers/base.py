@@ -6,6 +6,7 @@ do; it is gone before the arbiter's patience is at its end; and a blocked event 
 """
 
 import asyncio
+import contextlib
 import enum
 import os
 import signal
@@ -82,27 +83,21 @@ class MonocerosWorker(Worker):  # type: ignore[misc]
             patience=self.config.timeout_worker_start,
         )
         # After the arbiter's own watch, which sees what blocks in Python, and before its SIGKILL.
-        self._watch = BlockWatch(self.cfg.timeout and self.cfg.timeout + 1, error_log(self.log).handlers)
+        self._watch = BlockWatch(self.cfg.timeout and self.cfg.timeout + 0.8, error_log(self.log).handlers)
         self._seat = self._crew().take(self.age)
 
     @classmethod
     def check_config(cls, cfg: Any, log: Any) -> None:
         """Say what the user should know about the options. Called by the arbiter, once."""
-        for warning in cls._options(cfg)[1]:
-            log.warning(warning)
-
-    @classmethod
-    def _options(cls, cfg: Any) -> tuple[dict[str, Any], list[str]]:
-        try:
-            return config_options(cfg, cls.CONFIG_KWARGS, os.environ, Path.cwd())
-        except UsageError as exc:
-            raise HaltServer(str(exc), EXIT_USAGE) from exc
+        # What can't be used at all ends the arbiter when it makes its first worker, and it can say why.
+        with contextlib.suppress(UsageError):
+            for warning in _options_of(cls, cfg)[1]:
+                log.warning(warning)
 
     def _make_config(self) -> Config:
-        options, _ = self._options(self.cfg)
         access_log = log_like_gunicorn(self.log)
         try:
-            return Config(None, **{"access_log": access_log, **options})
+            return Config(None, **{"access_log": access_log, **_options_of(type(self), self.cfg)[0]})
         except (UsageError, TypeError) as exc:
             raise HaltServer(f"{type(self).__name__}: {exc}", EXIT_USAGE) from exc
 
@@ -327,3 +322,7 @@ class MonocerosWorker(Worker):  # type: ignore[misc]
 
     def handle_winch(self, sig: int, frame: FrameType | None) -> None:
         """Whatever is the arbiter's to act on."""
+
+
+def _options_of(worker_class: type[MonocerosWorker], cfg: Any) -> tuple[dict[str, Any], list[str]]:
+    return config_options(cfg, worker_class.CONFIG_KWARGS, os.environ, Path.cwd())

@@ -1,6 +1,7 @@
 """Where a worker hangs: the stacks of its threads and tasks, for the log, before the arbiter ends it.
 
-Knows frames and tasks. The rule it keeps: it only looks, for a signal handler calls it, at any point of any code. What blocks in C, where no handler runs, is shown by a watch that needs no interpreter.
+Knows frames and tasks. The rule it keeps: it only looks, for a signal handler calls it, at any point of any code. What
+blocks in C, where no handler runs, is shown by a watch that needs no interpreter.
 """
 
 import asyncio

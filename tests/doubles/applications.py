@@ -120,7 +120,7 @@ class PlayedApplication:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         call = Call(self._loop, scope, receive, send)
         self.calls.append(call)
-        await call.run()
+        return await call.run()
 
 
 async def hello(scope: Scope, receive: Receive, send: Send) -> None:

@@ -56,6 +56,15 @@ def test_the_connection_lingers_after_a_refusal(stage: Stage) -> None:
     assert peer.closed
 
 
+def test_an_encrypted_connection_lingers_without_a_half_closed_state(stage: Stage) -> None:
+    peer = stage.connect(tls=True)
+    peer.send(b"nonsense\r\n\r\n")
+    peer.send(GET)
+    assert not peer.closed
+    stage.tick(6)
+    assert peer.closed
+
+
 def test_a_peer_that_closes_ends_the_lingering(stage: Stage) -> None:
     peer = stage.connect()
     peer.send(b"nonsense\r\n\r\n")

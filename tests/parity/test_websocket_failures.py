@@ -150,7 +150,7 @@ def test_a_handshake_may_be_denied_with_a_whole_response(session_stage: Stage) -
     session_stage.call.send("websocket.http.response.body", body=b"no")
     answer = peer.answer()
     assert (answer.status, answer.header("a"), answer.header("content-length"), answer.body) == (401, "b", "2", b"no")
-    assert session_stage.call.receive()["type"] == "websocket.disconnect"
+    assert [session_stage.call.receive()["type"] for _ in range(2)] == ["websocket.connect", "websocket.disconnect"]
     assert peer.closed
     assert outcomes == [401]
     session_stage.call.returns()

@@ -2,6 +2,7 @@
 
 import pytest
 
+from monoceros.errors import ClientDisconnected
 from tests.doubles.stage import GET, KEY, Stage
 from tests.doubles.websocket_client import (
     BINARY,
@@ -175,6 +176,9 @@ def test_the_peer_closes(session_stage: Stage) -> None:
     assert call.receive()["text"] == "last"
     for _ in range(2):
         assert call.receive() == {"type": "websocket.disconnect", "code": 3001, "reason": "bye"}
+    for kind in ("websocket.send", "websocket.close"):
+        with pytest.raises(ClientDisconnected):
+            call.send(kind, text="too late")
     call.returns()
     assert session_stage.context.requests == 1
     assert not session_stage.context.running
