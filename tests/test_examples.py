@@ -12,6 +12,8 @@ from typing import Any
 
 import httpx
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from tests.doubles.websocket_client import HandshakeRefused, WebSocketClient
 from tests.process.serving import ROOT, Serving, serving
@@ -161,11 +163,20 @@ def test_chat_shows_newcomers_what_was_said() -> None:
 def test_chat_ends_with_the_server_however_many_are_connected() -> None:
     with contextlib.ExitStack() as clients:
         with running("chat") as port:
-            members = [clients.enter_context(join(port, name)) for name in ("Ada", "Bob", "Cid")]
+            room = f"ws://127.0.0.1:{port}/ws"
+            members = [clients.enter_context(connect(f"{room}?name={name}", proxy=None)) for name in ("Ada", "Bob")]
             for member in members:
-                told(member, "welcome")
+                assert '"kind": "welcome"' in str(member.recv())
         for member in members:
-            assert member.recv_close()[0] == 1012, "service restart: the page connects again"
+            with pytest.raises(ConnectionClosed) as closed:
+                list(member)
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 1012, "service restart: the page connects again"
+
+
+def test_chat_ends_with_the_server_though_a_browser_sleeps() -> None:
+    with contextlib.ExitStack() as clients, running("chat") as port:
+        told(clients.enter_context(join(port, "Ada")), "welcome")  # who won't answer the server's close
 
 
 def test_lifespan_state_is_shared_by_the_requests() -> None:

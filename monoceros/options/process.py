@@ -135,8 +135,8 @@ PROCESS_OPTIONS: tuple[Option, ...] = (
         help="A file of environment variables to set before the application is imported. Needs `monoceros[env]`.",
         section=Section.APPLICATION,
         must_exist=True,
-        difference="A file that is missing is an error also in Python. Variables `MONOCEROS_*` in it come too late to be "
-        "read as options.",
+        difference="A file that is missing is an error also in Python. Variables `MONOCEROS_*` in it come too late to "
+        "be read as options.",
     ),
     Option(
         name="log_config",

@@ -64,6 +64,10 @@ class Connection(asyncio.Protocol):
         """Close, if nothing is being served."""
         raise NotImplementedError
 
+    def cut_off(self) -> None:
+        """A drain in a hurry: wait no longer for a peer to close what it was told to."""
+        raise NotImplementedError
+
     def abort(self) -> None:
         """Close at once; what wasn't written is lost."""
         self._transport.abort()

@@ -69,6 +69,9 @@ class Closable(Protocol):
     def close_if_idle(self) -> None:
         """Close, if nothing is being served."""
 
+    def cut_off(self) -> None:
+        """A drain in a hurry: wait no longer for a peer to close what it was told to."""
+
     def abort(self) -> None:
         """Close at once; what wasn't written is lost."""
 

@@ -192,7 +192,7 @@ class HTTP1Connection(Connection):
             length -= len(body)
             if length < 0:
                 raise RuntimeError(f"the application sent {-length} octets of content more than it declared")
-        if context.access_log is not None:
+        if context.access_log is not None and self._session is None:
             self._log(status)
         if not body or method == "HEAD" or status in BODILESS:
             self._transport.write(head + LAST_CHUNK if self._chunked and not more else head)
@@ -277,6 +277,11 @@ class HTTP1Connection(Connection):
         """Close, if nothing is being served."""
         if self._cycle is None and self._session is None:
             self._transport.close()
+
+    def cut_off(self) -> None:
+        """A drain in a hurry: wait no longer for a peer's close of its WebSocket."""
+        if self._session is not None:
+            self._transport.abort()
 
     # The life of the connection.
 

@@ -20,7 +20,7 @@ def connection_scope(transport: asyncio.BaseTransport, root_path: str) -> dict[s
     local = transport.get_extra_info("sockname")
     return {
         "type": "http",
-        "asgi": _HTTP,
+        "asgi": _HTTP.copy(),
         "http_version": "1.1",
         "scheme": "https" if transport.get_extra_info("sslcontext") else "http",
         "server": (local[0], local[1]) if isinstance(local, tuple) else (local, None) if local else None,
@@ -62,7 +62,7 @@ def turn_into_websocket(scope: Scope, subprotocols: list[str]) -> None:
     """Make the scope of a WebSocket session out of that of the request that asked for it."""
     del scope["method"]
     scope["type"] = "websocket"
-    scope["asgi"] = _WEBSOCKET
+    scope["asgi"] = _WEBSOCKET.copy()
     scope["scheme"] = "wss" if scope["scheme"] in ("https", "wss") else "ws"
     scope["subprotocols"] = subprotocols
     scope["extensions"] = {"websocket.http.response": {}}

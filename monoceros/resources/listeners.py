@@ -209,7 +209,7 @@ def _open(target: Target, *, backlog: int, reuse_port: bool, alone: bool) -> soc
         # Two sockets may both bind one address with SO_REUSEADDR: it's here that the second one fails.
         sock.listen(backlog)
         sock.setblocking(False)
-    except OSError:
+    except BaseException:
         sock.close()
         raise
     return sock

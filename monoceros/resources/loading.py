@@ -86,7 +86,10 @@ def import_object(reference: str) -> Any:
             except AttributeError as error:
                 place = f"Module '{module_name}'" if isinstance(found, ModuleType) else f"What '{reference}' leads to"
                 hint = suggestions.for_attribute(found, attribute)
-                raise StartupError(f"{place} has no attribute '{attribute}'.{hint}") from _trimmed(error)
+                # Without a frame of the application's (a property, a `__getattr__`) it tells nothing more.
+                own = _trimmed(error)
+                cause = own if own.__traceback__ else None
+                raise StartupError(f"{place} has no attribute '{attribute}'.{hint}") from cause
     return found
 
 

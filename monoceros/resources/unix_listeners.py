@@ -71,13 +71,13 @@ def open_listener(path: str, *, backlog: int, permissions: int | None) -> UnixLi
         os.chmod(path, permissions)
         listener.listen(backlog)
         listener.setblocking(False)
-    # A path with a NUL in it is a ValueError.
-    except (OSError, ValueError, StartupError) as error:
+    except BaseException as error:
         listener.unlink()
         listener.close()
-        if isinstance(error, StartupError):
-            raise
-        raise StartupError(f"Can't listen on the unix socket {path!r}: {_reason(error, path)}") from error
+        # A ValueError is a path with a NUL in it.
+        if isinstance(error, (OSError, ValueError)):
+            raise StartupError(f"Can't listen on the unix socket {path!r}: {_reason(error, path)}") from error
+        raise
     return listener
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from monoceros.asgi import Application
 from monoceros.config import Config
-from monoceros.errors import StartupError
+from monoceros.errors import StartupError, UsageError
 from monoceros.logs.access import AccessLog
 from monoceros.logs.lines import websocket_accepted, websocket_refused
 from monoceros.protocol.context import Context, WebSocketOptions
@@ -103,6 +103,11 @@ def _parser_maker(http: object) -> Callable[[], FieldParser]:
 def _websocket_options(config: Config) -> WebSocketOptions | None:
     if config.ws == "none" or config.interface == "wsgi":
         return None
+    if config.ws not in _ENGINES:
+        raise UsageError(
+            f"--ws {config.ws}: a protocol class of one's own has no place here, for a WebSocket runs over "
+            "the connection that its handshake came on; choose auto, none, websockets or wsproto"
+        )
     engine: Callable[[EngineOptions], FrameEngine] = _import(str(config.ws), _ENGINES)
     options = EngineOptions(max_size=config.ws_max_size, per_message_deflate=config.ws_per_message_deflate)
     return WebSocketOptions(

@@ -58,29 +58,35 @@ class Drain:
         for connection in list(context.connections):
             connection.begin_drain()
         begun = time.monotonic()
-        told = hurried = cut = False
-        while (context.connections or context.running or self._opening()) and not self._forced():
-            elapsed = time.monotonic() - begun
-            if self._timeout is not None and elapsed >= self._timeout:
+        hurried: float | None = None
+        cut = False
+        while (context.connections or self._at_work() or self._opening()) and not self._forced():
+            now = time.monotonic()
+            if self._timeout is not None and now - begun >= self._timeout:
                 break
-            if hurry() and not hurried:
-                hurried = told = True
-                begun = time.monotonic()
-            elif elapsed >= self._notice:
-                told = True
-            if hurried:
+            if hurried is None and hurry():
+                hurried = now
+            if hurried is not None:
                 for connection in list(context.connections):
                     connection.close_if_idle()
-            if told:
+            if hurried is not None or now - begun >= self._notice:
                 # Again and again, for a request may have come on a connection that was idle.
                 for running in list(context.running):
                     running.notify_drain()
-            if hurried and elapsed >= HURRY and not cut:
+            if hurried is not None and now - hurried >= HURRY and not cut:
                 cut = True
                 for running in list(context.running):
                     running.cut_off()
+                for connection in list(context.connections):
+                    connection.cut_off()
             await asyncio.sleep(POLL)
         await self._cut_off()
+
+    def _at_work(self) -> bool:
+        """Tell whether applications are at work. A task cancelled before its first step couldn't say that it ended."""
+        running = self._context.running
+        running.difference_update([one for one in running if one.task is not None and one.task.done()])
+        return bool(running)
 
     async def _cut_off(self) -> None:
         context = self._context

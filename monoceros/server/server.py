@@ -166,8 +166,9 @@ class Server:
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Take a signal: the first drains, a second SIGINT stops at once."""
+        again = sig == signal.SIGINT and sig in self._captured_signals
         self._captured_signals.append(sig)
-        if self._should_exit and sig == signal.SIGINT:
+        if again:
             self.stop()
         else:
             self.drain(hurry=sig == signal.SIGINT)
@@ -295,7 +296,12 @@ class Server:
                 sock.listen(self.config.backlog)
             return sockets, False
         config = self.config
-        bound = listeners.bind(host=config.host, port=config.port, uds=config.uds, fd=config.fd, backlog=config.backlog)
+        try:
+            bound = listeners.bind(
+                host=config.host, port=config.port, uds=config.uds, fd=config.fd, backlog=config.backlog
+            )
+        except StartupError as exc:
+            raise StartupError(str(exc)) from None  # its traceback would show the user nothing of theirs
         return bound, True
 
     def _close_sockets(self) -> None:

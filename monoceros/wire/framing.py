@@ -16,8 +16,9 @@ CHUNKED = -1
 
 END_OF_HEAD = b"\r\n\r\n"
 
-# The methods of the IANA registry; PURGE, which caches made common; those of UPnP and of Icecast. RFC 9110, section 9.1: an origin server that
-# receives a method it doesn't know answers 501; a list also keeps a prefix smuggled into a method from passing.
+# The methods of the IANA registry; PURGE, which caches made common; those of UPnP and of Icecast. RFC 9110, section
+# 9.1: an origin server that receives a method it doesn't know answers 501; a list also keeps a prefix smuggled into a
+# method from passing.
 METHODS = {
     name.encode(): name
     for name in (  # noqa: SIM905 - a paragraph of names reads better than a column
@@ -37,9 +38,7 @@ _HEAD = re.compile(
 )
 # The fields that decide something here, over the lower-cased head: one search finds them all. Those that frame the
 # content are found with an underscore too: where a gateway folds both spellings into one, they would decide there.
-_DECIDING = re.compile(
-    rb"\n(host|content[\-_]length|transfer[\-_]encoding|connection|upgrade|expect):[ \t]*([^\r]*)"
-)
+_DECIDING = re.compile(rb"\n(host|content[\-_]length|transfer[\-_]encoding|connection|upgrade|expect):[ \t]*([^\r]*)")
 _HOST = re.compile(AUTHORITY + rb"[ \t]*")
 _LENGTH = re.compile(rb"([0-9]{1,18})[ \t]*")
 # Codings that aren't `chunked`, and then it (RFC 9112, section 6.1).

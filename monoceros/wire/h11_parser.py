@@ -28,15 +28,14 @@ class H11Parser:
 
     def parse_plain(self, head: bytes) -> list[tuple[bytes, bytes]]:
         """Return the fields of a whole head that `framing.match_plain` has matched."""
-        return self.parse_fields(head, head.index(b"\r\n") + 2, False)
+        return self.parse_fields(head, head.index(b"\r\n") + 2)
 
-    def parse_fields(self, head: bytes, start: int, has_body: bool) -> list[tuple[bytes, bytes]]:
+    def parse_fields(self, head: bytes, start: int) -> list[tuple[bytes, bytes]]:
         """Return the fields of `head`, which begin at offset `start`, with their names in lower case.
 
         Arguments:
             head: a whole head, up to and including the empty line.
             start: where the first field line begins.
-            has_body: a body follows, which this parser won't see.
 
         Raises:
             RequestError: 400, if h11 finds fault with what `framing` let pass.
@@ -51,7 +50,7 @@ class H11Parser:
         if not isinstance(event, h11.Request):
             raise RequestError(400, "malformed header field")
         fields = [(LOWER_NAMES[name], value) for name, value in event.headers.raw_items()]
-        received = _CODING_RECEIVED.search(head) if has_body else None
+        received = _CODING_RECEIVED.search(head)
         if received is not None:
             return [(name, received[1] if name == _CODING else value) for name, value in fields]
         return fields

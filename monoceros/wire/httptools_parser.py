@@ -26,7 +26,7 @@ class _Fields:
 
 
 class HttptoolsParser:
-    """One per connection: the state of llhttp lives on from head to head."""
+    """One per connection: the state of llhttp lives on from plain head to plain head."""
 
     __slots__ = ("_parser", "_target")
 
@@ -41,32 +41,25 @@ class HttptoolsParser:
         self._parser.feed_data(head)
         return fields
 
-    def parse_fields(self, head: bytes, start: int, has_body: bool) -> list[tuple[bytes, bytes]]:
+    def parse_fields(self, head: bytes, start: int) -> list[tuple[bytes, bytes]]:
         """Return the fields of `head`, which begin at offset `start`, with their names in lower case.
 
         Arguments:
             head: a whole head, up to and including the empty line.
             start: where the first field line begins.
-            has_body: a body follows, which this parser won't see; it starts afresh with the next head.
 
         Raises:
             RequestError: 400, if llhttp finds fault with what `framing` let pass.
         """
-        target = self._target
-        fields: list[tuple[bytes, bytes]] = []
-        target.fields = fields
+        found = _Fields()
+        fields = found.fields
         try:
-            self._parser.feed_data(_REQUEST_LINE + head[start:])
+            # Another llhttp than that of plain heads: after this one it may wait for content, or take no more.
+            httptools.HttpRequestParser(found).feed_data(_REQUEST_LINE + head[start:])
         except httptools.HttpParserUpgrade:
-            # Whether to upgrade is the connection's decision; llhttp only stops here.
-            self._parser = httptools.HttpRequestParser(target)
+            pass  # whether to upgrade is the connection's decision; llhttp only stops here
         except httptools.HttpParserError as exc:
-            self._parser = httptools.HttpRequestParser(target)
             raise RequestError(400, f"malformed header field: {exc}") from exc
-        else:
-            # llhttp reads no further head behind content, or after `Connection: close` (or `Proxy-Connection: close`).
-            if has_body or not self._parser.should_keep_alive():
-                self._parser = httptools.HttpRequestParser(target)
         # RFC 9112, section 5.1: white space around a value isn't part of it. llhttp leaves that at the end.
         if b" \r\n" in head or b"\t\r\n" in head:
             return [(name, value.rstrip(b" \t")) for name, value in fields]

@@ -29,7 +29,7 @@ class FieldParser(Protocol):
     def parse_plain(self, head: bytes) -> list[tuple[bytes, bytes]]:
         """Return the fields of a plain head, with names in lower case."""
 
-    def parse_fields(self, head: bytes, start: int, has_body: bool) -> list[tuple[bytes, bytes]]:
+    def parse_fields(self, head: bytes, start: int) -> list[tuple[bytes, bytes]]:
         """Return the fields that begin at offset `start`, with names in lower case."""
 
 
@@ -188,7 +188,7 @@ class RequestReader:
     def _head_received(self, data: bytes) -> None:
         method, target, start, traits = judge_head(data, self._limits)
         length = traits.length
-        fields = self._parser.parse_fields(data, start, length != 0)
+        fields = self._parser.parse_fields(data, start)
         if length == 0:
             self.state = _ANSWER
         else:

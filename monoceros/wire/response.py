@@ -10,10 +10,13 @@ from typing import NamedTuple
 
 from monoceros.wire.fields import CONTROLS, FIELD_PREFIXES, has_option
 
+# What RFC 9110, section 15, calls them; older versions of Python have older names.
+_PHRASES = {413: "Content Too Large", 414: "URI Too Long", 416: "Range Not Satisfiable", 422: "Unprocessable Content"}
+
 
 def _status_line(status: int) -> bytes:
     try:
-        phrase = HTTPStatus(status).phrase
+        phrase = _PHRASES.get(status) or HTTPStatus(status).phrase
     except ValueError:
         phrase = ""
     return f"HTTP/1.1 {status} {phrase}\r\n".encode()
@@ -91,6 +94,21 @@ _CACHED_LINE_LENGTH = 256
 _lines: dict[tuple[bytes, bytes], bytes] = {}
 
 
+class _Lengths(dict[int, tuple[tuple[bytes, bytes], bytes]]):
+    """Octets of content -> the field that declares them, and the end of a head with it. Bounded."""
+
+    def __missing__(self, size: int) -> tuple[tuple[bytes, bytes], bytes]:
+        digits = b"%d" % size
+        entry = ((b"content-length", digits), _LENGTH + digits + b"\r\n\r\n")
+        if len(self) < _CACHED_LENGTHS:
+            self[size] = entry
+        return entry
+
+
+_CACHED_LENGTHS = 1024
+_lengths = _Lengths()
+
+
 def encode_whole(
     status: int, headers: Iterable[tuple[bytes, bytes]], defaults: DefaultFields, body: bytes
 ) -> bytes | None:
@@ -105,25 +123,28 @@ def encode_whole(
     Returns:
         Head and content, or None if there is anything unusual about them, which is `encode_head`'s business to judge.
     """
+    declaration, end = _lengths[len(body)]
     parts = [STATUS_LINES[status], defaults.lines]
-    length = b"%d" % len(body)
     try:
         for field in headers:
             line = _lines.get(field)
-            if line is None:
-                line = _usual_line(field, length)
+            if line is not None:
+                parts.append(line)
+            elif field != declaration:
+                line = _usual_line(field, declaration)
                 if line is None:
                     return None
-            parts.append(line)
+                parts.append(line)
     except TypeError:
         return None
     if status in BODILESS:
         return None
-    parts.append(b"content-length: %b\r\n\r\n%b" % (length, body))
+    parts.append(end)
+    parts.append(body)
     return b"".join(parts)
 
 
-def _usual_line(field: tuple[bytes, bytes], length: bytes) -> bytes | None:
+def _usual_line(field: tuple[bytes, bytes], declaration: tuple[bytes, bytes]) -> bytes | None:
     """Return the line of a field, nothing for a Content-Length that is right, or None for anything unusual."""
     try:
         name, value = field
@@ -131,7 +152,7 @@ def _usual_line(field: tuple[bytes, bytes], length: bytes) -> bytes | None:
     except (TypeError, ValueError):
         return None
     if prefix in _WATCHED:
-        return b"" if prefix == _LENGTH and value == length else None
+        return b"" if prefix == _LENGTH and value == declaration[1] else None
     if len(value.translate(None, CONTROLS)) != len(value):
         return None
     line = prefix + value + b"\r\n"

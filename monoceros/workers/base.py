@@ -99,6 +99,7 @@ class MonocerosWorker(Worker):  # type: ignore[misc]
         try:
             return Config(None, **{"access_log": access_log, **_options_of(type(self), self.cfg)[0]})
         except (UsageError, TypeError) as exc:
+            self.tmp.close()
             raise HaltServer(f"{type(self).__name__}: {exc}", EXIT_USAGE) from exc
 
     def _crew(self) -> Siblings:
@@ -236,7 +237,7 @@ class MonocerosWorker(Worker):  # type: ignore[misc]
             return
         assert self.server is not None
         assert self._loop is not None
-        draining, self._life = self._life is Life.DRAINING, Life.ENDING
+        draining, self._life = self._life in (Life.DRAINING, Life.DISMISSED), Life.ENDING
         self._seat.stage = Stage.LEAVING
         self.server.drain(hurry=True)
         self._loop.call_later(QUICK, self._end_at_once, draining)

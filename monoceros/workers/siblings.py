@@ -11,7 +11,7 @@ import mmap
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import IntEnum
 from typing import Self
 
@@ -94,13 +94,18 @@ class Siblings:
 
     Arguments:
         directory: where the lock's file is made, which has no name; None for the system's directory of such files.
+        clock: tells the time in seconds.
+
+    Attributes:
+        lock: the descriptor that is locked.
     """
 
-    def __init__(self, directory: str | None = None) -> None:
+    def __init__(self, directory: str | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         page = memoryview(mmap.mmap(-1, SEATS * FIELDS * 8)).cast("q")
         self._seats = [Seat(page[start : start + FIELDS]) for start in range(0, SEATS * FIELDS, FIELDS)]
         # Held by the process, not by the descriptor that all of them inherit; the kernel releases it at the exit.
-        self._lock, path = tempfile.mkstemp(prefix="monoceros-", dir=directory)
+        self.lock, path = tempfile.mkstemp(prefix="monoceros-", dir=directory)
         os.unlink(path)
         self._vacant_since: dict[int, float] = {}
 
@@ -129,7 +134,7 @@ class Siblings:
     def leave_in_turn(self, mine: Seat) -> bool:
         """Leave if all the others serve; returns whether it is so. If not, ask again later."""
         try:
-            fcntl.lockf(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.lockf(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             return False
         try:
@@ -138,7 +143,7 @@ class Siblings:
             mine.stage = Stage.LEAVING
             return True
         finally:
-            fcntl.lockf(self._lock, fcntl.LOCK_UN)
+            fcntl.lockf(self.lock, fcntl.LOCK_UN)
 
     def _others(self, mine: Seat) -> Iterator[Seat]:
         return (seat for seat in self._seats if seat is not mine and not seat.is_free)
@@ -147,5 +152,5 @@ class Siblings:
         """Whether a seat needn't be waited for: its worker serves, or nobody will take it again."""
         if not seat.is_orphaned:
             return seat.stage is Stage.SERVING
-        now = time.monotonic()
+        now = self._clock()
         return now - self._vacant_since.setdefault(seat.pid, now) >= VACANCY

@@ -135,6 +135,19 @@ def test_sigterm_ends_a_worker_that_still_starts(directory: Path) -> None:
         assert KILLED not in server.output
 
 
+def test_a_stop_in_the_middle_of_a_reload_ends_old_and_new_workers(directory: Path) -> None:
+    """The old ones wait for the new ones, which break off their start."""
+    with gunicorn(directory, "--graceful-timeout", "4") as server, Client(server.port) as client:
+        (directory / "start_seconds").write_text("3600")
+        server.send(signal.SIGHUP)
+        server.wait_for("Waiting for application startup.", 2)
+        client.send("/slow")
+        server.send(signal.SIGTERM)
+        assert int(client.read()) == server.started[0]
+        assert server.exit_code() == 0
+        assert KILLED not in server.output
+
+
 def test_workers_leave_when_their_arbiter_was_killed(directory: Path) -> None:
     with gunicorn(directory, "--workers", "2", ready=2) as server, Client(server.port) as client:
         client.send("/slow")

@@ -4,7 +4,6 @@ import contextlib
 import errno
 import os
 import socket
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +22,11 @@ def _has_ipv6() -> bool:
         sock.bind(("::1", 0))
         return True
     return False
+
+
+def _has_low_ports() -> bool:
+    limit = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
+    return limit.exists() and int(limit.read_text()) > 1
 
 
 needs_ipv6 = pytest.mark.skipif(not _has_ipv6(), reason="this machine has no IPv6")
@@ -131,7 +135,7 @@ def test_an_ipv4_address_the_machine_lacks_is_an_error_and_nothing_stays_open() 
         free.bind(("127.0.0.1", 0))
         port = port_of(free)
     taken_first = [LOOPBACK._replace(port=port), ABSENT_IPV4]
-    with pytest.raises(StartupError, match=r"192\.0\.2\.1:0: this machine doesn't have that address.*--host"):
+    with pytest.raises(StartupError, match=rf"192\.0\.2\.1:{port}: this machine doesn't have that address.*--host"):
         listeners.bind_targets(taken_first, backlog=16)
     listeners.release(listeners.bind_targets(taken_first[:1], backlog=16), unlink_uds=False)
 
@@ -150,21 +154,12 @@ def test_several_sockets_share_a_port_when_they_were_told_to(closing: contextlib
     assert "is in use" in refusal(port=port)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems let everybody bind low ports")
+@pytest.mark.skipif(not _has_low_ports(), reason="every port is everybody's here")
+@pytest.mark.usefixtures("unprivileged")
 def test_a_port_of_the_system_asks_for_a_permission() -> None:
-    """Bound in a child that gives up root's rights, if it has them."""
-    source = (
-        "import os; os.geteuid() or os.setuid(65534)\n"
-        "from monoceros.resources.listeners import bind\n"
-        "bind(host='127.0.0.1', port=1, uds=None, fd=None, backlog=1)"
-    )
-    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-    root = Path(__file__).parents[2]
-    done = subprocess.run([sys.executable, "-c", source], cwd=root, capture_output=True, text=True, env=environment)
-    if "StartupError" not in done.stderr:
-        pytest.skip("low ports are everybody's here, or nobody but root can read this Python")
-    assert "Can't listen on 127.0.0.1:1: ports below 1024 need a permission" in done.stderr
-    assert "--fd" in done.stderr
+    message = refusal(port=1)
+    assert "Can't listen on 127.0.0.1:1: ports below 1024 need a permission" in message
+    assert "--fd" in message
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "a..b", "[::1]", "x" * 70])
@@ -285,6 +280,8 @@ def test_an_abstract_unix_address_is_named_as_other_tools_do() -> None:
         assert listeners.address(sock, tls=False) == f"unix socket @monoceros-{os.getpid()}"
 
 
+@needs_ipv6
 def test_other_reasons_are_told_in_the_words_of_the_system() -> None:
-    with pytest.raises(StartupError, match=rf"Can't listen on 127\.0\.0\.1:0: {os.strerror(errno.EINVAL)}"):
-        listeners.bind_targets([LOOPBACK._replace(family=socket.AF_UNIX, host="127.0.0.1")], backlog=1)
+    """A link-local address that doesn't say on which link."""
+    with pytest.raises(StartupError, match=rf"Can't listen on \[fe80::1\]:0: {os.strerror(errno.EINVAL)}\."):
+        listeners.bind_targets([Target(socket.AF_INET6, "fe80::1", 0)], backlog=1)

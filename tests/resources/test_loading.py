@@ -181,6 +181,12 @@ def test_a_missing_attribute_is_answered_with_what_the_module_has_the_closest_fi
     assert "It has 'application', 'create_app' (a factory: add --factory), 'zip_up'." in message
 
 
+def test_a_missing_attribute_has_a_cause_only_if_the_application_had_a_part_in_it(write: Write) -> None:
+    write("main.py", "class Lazy:\n    @property\n    def app(self): return self.missing\nlazy = Lazy()\n")
+    assert refusal("main:nothing").__cause__ is None
+    assert files_in(refusal("main:lazy.app").__cause__) == ["main.py"]
+
+
 def test_a_missing_attribute_of_an_object_is_told_of_the_reference(write: Write) -> None:
     write("main.py", ASGI3)
     assert "What 'main:app.inner' leads to has no attribute 'inner'" in str(refusal("main:app.inner"))

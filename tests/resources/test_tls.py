@@ -1,6 +1,5 @@
 """Making a TLS context: a handshake with a good one, and what is said about each bad file and option."""
 
-import os
 import ssl
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -127,11 +126,15 @@ def test_a_directory_or_an_impossible_path_is_no_file(files: Files, tmp_path: Pa
     assert "null byte" in refusal(files, certfile="a\0b")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
-def test_a_file_that_may_not_be_read_is_told_so(files: Files, tmp_path: Path) -> None:
-    locked = tmp_path / "locked.pem"
-    locked.touch(mode=0)
-    assert "Permission denied" in refusal(files, keyfile=locked)
+@pytest.fixture
+def locked(tmp_path: Path) -> Path:
+    path = tmp_path / "locked.pem"
+    path.touch(mode=0)
+    return path
+
+
+def test_a_file_that_may_not_be_read_is_told_so(files: Files, locked: Path, unprivileged: None) -> None:
+    assert refusal(files, certfile=locked) == f"--ssl-certfile {locked} can't be read: Permission denied."
 
 
 def test_a_key_without_a_certificate_is_refused(files: Files) -> None:

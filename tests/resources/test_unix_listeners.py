@@ -137,12 +137,23 @@ def test_a_file_in_the_place_of_a_directory_is_told(tmp_path: Path) -> None:
     assert os.strerror(errno.ENOTDIR) in refusal(tmp_path / "file" / "x.sock")
 
 
+@pytest.fixture
+def locked(tmp_path: Path) -> Path:
+    directory = tmp_path / "locked"
+    directory.mkdir(mode=0o500)
+    return directory
+
+
+def test_a_directory_that_may_not_be_written_is_named(locked: Path, unprivileged: None) -> None:
+    assert f"no permission to make it in {locked}" in refusal(locked / "x.sock")
+
+
 def test_a_path_with_a_nul_is_refused() -> None:
     assert "null" in refusal("a\0b")
 
 
 def test_a_refusal_leaves_no_file_behind(path: Path) -> None:
-    with pytest.raises(StartupError):
+    with pytest.raises(OverflowError):
         open_listener(str(path), backlog=2**40, permissions=None)
     assert not path.exists()
 

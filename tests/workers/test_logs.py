@@ -1,0 +1,71 @@
+"""Our loggers under Gunicorn's logger."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from gunicorn.config import Config as GunicornConfig
+from gunicorn.glogging import Logger
+
+from monoceros.workers.logs import error_log, log_like_gunicorn
+
+NAMES = ("monoceros.error", "monoceros.asgi", "monoceros.access", "gunicorn.error", "gunicorn.access")
+
+
+@pytest.fixture(autouse=True)
+def loggers() -> Iterator[None]:
+    """Each test begins and ends with loggers as they were."""
+    found = [logging.getLogger(name) for name in NAMES]
+    kept = [(logger.handlers, logger.level, logger.propagate) for logger in found]
+    for logger in found:
+        logger.handlers, logger.propagate = [], True
+    yield
+    for logger, (handlers, level, propagate) in zip(found, kept, strict=True):
+        for handler in {*logger.handlers} - {*handlers}:
+            handler.close()
+        logger.handlers, logger.propagate = handlers, propagate
+        logger.setLevel(level)
+
+
+def gunicorns(**settings: Any) -> Logger:
+    cfg = GunicornConfig()
+    for name, value in settings.items():
+        cfg.set(name, value)
+    return Logger(cfg)
+
+
+def test_errors_and_accesses_go_to_gunicorns_files_in_its_levels(tmp_path: Path) -> None:
+    error, access = tmp_path / "error.log", tmp_path / "access.log"
+    assert log_like_gunicorn(gunicorns(errorlog=str(error), accesslog=str(access), loglevel="warning"))
+    logging.getLogger("monoceros.error").info("not this")
+    logging.getLogger("monoceros.error").warning("but this")
+    logging.getLogger("monoceros.access").info('%s - "%s %s HTTP/%s" %d', "127.0.0.1:5", "GET", "/", "1.1", 200)
+    assert error.read_text().endswith("[WARNING] but this\n")
+    assert error.read_text().count("\n") == 1
+    assert access.read_text() == '127.0.0.1:5 - "GET / HTTP/1.1" 200\n'
+
+
+def test_without_an_access_log_of_gunicorns_there_is_none() -> None:
+    assert not log_like_gunicorn(gunicorns())
+    assert not logging.getLogger("monoceros.access").propagate
+
+
+def test_a_logger_that_only_quacks_is_replaced_by_gunicorns_names() -> None:
+    assert error_log(SimpleNamespace()) is logging.getLogger("gunicorn.error")
+    handler = logging.NullHandler()
+    logging.getLogger("gunicorn.access").addHandler(handler)
+    assert log_like_gunicorn(SimpleNamespace())
+    assert logging.getLogger("monoceros.access").handlers == [handler]
+
+
+def test_lines_propagate_where_gunicorns_only_do_that() -> None:
+    theirs = logging.getLogger("gunicorn.error")
+    theirs.propagate = True
+    log_like_gunicorn(SimpleNamespace())
+    assert logging.getLogger("monoceros.error").propagate
+    theirs.addHandler(logging.NullHandler())
+    log_like_gunicorn(SimpleNamespace())
+    assert not logging.getLogger("monoceros.error").propagate
