@@ -58,7 +58,9 @@ class Reading(Enum):
     NOTHING = "nothing: what still comes is dropped"
 
 
-_EMPTY_LINE = b"\r\n"
+# RFC 9112, section 2.2: at least one empty line before a request line is ignored. Two: one that an old client puts
+# behind its content, and one that it puts before a request; not a stream of them.
+_EMPTY_LINES = b"\r\n\r\n"
 
 _HEAD, _BODY, _ANSWER, _NOTHING = Reading.HEAD, Reading.BODY, Reading.ANSWER, Reading.NOTHING
 
@@ -104,8 +106,8 @@ class RequestReader:
 
     @property
     def has_input(self) -> bool:
-        """Bytes wait: of an incomplete head, or of a pipelined request. An empty line isn't of either yet."""
-        return bool(self._buffer) and self._buffer != _EMPTY_LINE
+        """Bytes wait: of an incomplete head, or of a pipelined request. Empty lines aren't of either yet."""
+        return not _EMPTY_LINES.startswith(self._buffer)
 
     def feed(self, data: bytes) -> None:
         """Take bytes from the peer.
@@ -169,12 +171,11 @@ class RequestReader:
         """Read one head off the buffer. Return whether a whole one was there."""
         data = self._buffer
         if not self._scanned:
-            # RFC 9112, section 2.2: an empty line before the request line is ignored; one, not a stream of them. It is
-            # kept until something follows, lest it be forgotten that there was one.
-            if data in (b"\r", _EMPTY_LINE):
+            # They are kept until something follows, lest it be forgotten that there were some.
+            if _EMPTY_LINES.startswith(data):
                 return False
-            if data.startswith(_EMPTY_LINE):
-                data = self._buffer = data[2:]
+            if data.startswith(b"\r\n"):
+                data = self._buffer = data.removeprefix(b"\r\n").removeprefix(b"\r\n")
         end = data.find(END_OF_HEAD, max(0, self._scanned - 3)) + 4
         if end < 4:
             judge_partial_head(data, self._scanned, self._limits)

@@ -135,7 +135,7 @@ def encode_whole(
                 if line is None:
                     return None
                 parts.append(line)
-    except TypeError:
+    except (TypeError, ValueError):
         return None
     if status in BODILESS:
         return None
@@ -153,9 +153,9 @@ def _usual_line(field: tuple[bytes, bytes], declaration: tuple[bytes, bytes]) ->
         return None
     if prefix in _WATCHED:
         return b"" if prefix == _LENGTH and value == declaration[1] else None
-    if len(value.translate(None, CONTROLS)) != len(value):
-        return None
     line = prefix + value + b"\r\n"
+    if len(line.translate(None, CONTROLS)) != len(line) - 2:
+        return None
     if prefix in _STEADY and len(_lines) < _CACHED_LINES and len(line) <= _CACHED_LINE_LENGTH:
         _lines[field] = line
     return line
