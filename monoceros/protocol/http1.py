@@ -170,7 +170,8 @@ class HTTP1Connection(Connection):
         context = self._context
         traits = self._traits
         method = self._method
-        if not more and traits is PLAIN and method != "HEAD" and context.lasting and len(body) <= COPIED:
+        usual = traits is PLAIN or (traits.keep_alive and traits.http_version == "1.1" and not self._is_special())
+        if usual and not more and method != "HEAD" and context.lasting and len(body) <= COPIED:
             response = None if self._closing else encode_whole(status, headers, context.defaults, body)
             if response is not None:
                 if context.access_log is not None:
@@ -284,6 +285,10 @@ class HTTP1Connection(Connection):
             self._transport.abort()
 
     # The life of the connection.
+
+    def _is_special(self) -> bool:
+        """Tell whether the response to this request isn't simply written."""
+        return self._session is not None or self._traits.expect_continue
 
     def _may_persist(self) -> bool:
         """Tell whether the connection may outlive this response, where the usual answer doesn't hold."""

@@ -218,7 +218,8 @@ def _frame(
 ) -> tuple[int | None, bool, bool]:
     """Append the fields that frame the content. Return (length, chunked, close): see `encode_head`."""
     length: int | None = None
-    chunked = says_connection = False
+    connection: list[bytes] = []
+    chunked = False
     close = not keep_alive
     for prefix, value in watched:
         if prefix == _LENGTH:
@@ -230,9 +231,7 @@ def _frame(
             chunked = _is_chunked(value)
         elif prefix == _CONNECTION:
             close = close or has_option(value, b"close")
-            says_connection = True
-            if not close:
-                lines.append(prefix + value)
+            connection.append(prefix + value)
         else:
             lines.append(prefix + value)
     bodiless = head_request or status in BODILESS
@@ -257,7 +256,9 @@ def _frame(
         close = True
     if close:
         lines.append(b"connection: close")
-    elif not new and not says_connection:
+    elif connection:
+        lines += connection
+    elif not new:
         lines.append(b"connection: keep-alive")
     return length, chunked and not bodiless, close
 

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from gunicorn.config import Config
+
 from tests.process.serving import PATIENCE, ROOT, Serving
 
 WORKER = "monoceros.workers.UvicornWorker"
@@ -112,7 +114,9 @@ def gunicorn(
     """
     app = () if any(option.startswith("app:") for option in options) else ("app:app",)
     bind = () if "--bind" in options else ("--bind", "127.0.0.1:0")
-    command = [sys.executable, "-m", "gunicorn", "--no-control-socket", "-k", worker, *bind, *options, *app]
+    # Releases that have a control socket would put it into the home directory.
+    control = ("--no-control-socket",) if "control_socket_disable" in Config().settings else ()
+    command = [sys.executable, "-m", "gunicorn", *control, "-k", worker, *bind, *options, *app]
     path = os.pathsep.join([str(ROOT), str(directory)])
     environment = {
         **os.environ,
