@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from socket import socket
+from socket import SO_ACCEPTCONN, SOL_SOCKET, socket
 from types import FrameType
 from typing import Any
 
@@ -293,7 +293,8 @@ class Server:
         if sockets is not None:
             for sock in sockets:
                 sock.setblocking(False)
-                sock.listen(self.config.backlog)
+                if not sock.getsockopt(SOL_SOCKET, SO_ACCEPTCONN):
+                    sock.listen(self.config.backlog)
             return sockets, False
         config = self.config
         try:
