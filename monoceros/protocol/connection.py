@@ -5,6 +5,10 @@ import asyncio
 from monoceros.protocol.context import NEVER, Context
 from monoceros.protocol.scope import client_label, connection_scope
 
+GOODBYE = 5
+"""Seconds that the peer of a TLS connection has to agree to its end, counted from when it has read all: a client that
+keeps the connection for later may look at it only then."""
+
 
 class Connection(asyncio.Protocol):
     """The base of the protocols that the server makes for each connection it accepts.
@@ -105,5 +109,7 @@ class Connection(asyncio.Protocol):
                 self._transport.resume_reading()
 
     def close(self) -> None:
-        """Close the connection, after what was written."""
+        """Close the connection, after what was written. Whoever calls looks after it: `deadline_passed` comes."""
         self._transport.close()
+        if self.deadline == NEVER:
+            self.deadline = self._context.in_seconds(GOODBYE)

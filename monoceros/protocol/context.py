@@ -97,6 +97,7 @@ class Context:
         requests: responses completed and sessions ended.
         request_limit: the count at which `limit_reached` is called, once.
         limit_concurrency: how many applications may be at work at once, or None.
+        holds_unsent: tells whether a transport holds what the peer hasn't taken yet.
         lasting: connections persist after a response. False while draining, and without keep-alive.
         access_log: logs one response, or None.
         websocket_log: logs the outcome of a handshake: client, path, status or None if accepted.
@@ -111,6 +112,7 @@ class Context:
         "create_task",
         "defaults",
         "head_timeout",
+        "holds_unsent",
         "keep_alive",
         "lasting",
         "limit_concurrency",
@@ -159,6 +161,7 @@ class Context:
         self.request_limit = NEVER
         self.limit_reached: Callable[[], None] = _do_nothing
         self.limit_concurrency: int | None = None
+        self.holds_unsent: Callable[[asyncio.Transport], bool] = _buffers
         self.lasting = True
         self.access_log: Callable[[str, str, str, str, int], None] | None = None
         self.websocket_log: Callable[[str, str, int | None], None] | None = None
@@ -192,6 +195,10 @@ def _task_maker(loop: asyncio.AbstractEventLoop) -> Callable[[Coroutine[Any, Any
 
 def _do_nothing() -> None:
     pass
+
+
+def _buffers(transport: asyncio.Transport) -> bool:
+    return transport.get_write_buffer_size() > 0
 
 
 def _trust_nobody(host: str | None) -> bool:

@@ -101,6 +101,7 @@ class HTTP1Connection(Connection):
         """The peer will send no more. A response that is due is still written: True keeps the transport open for it."""
         cycle = self._cycle
         if cycle is None or self._closing or self._reader.state is not _ANSWER:
+            self.close()
             return False
         self._closing = True
         cycle.half_close()
@@ -225,7 +226,7 @@ class HTTP1Connection(Connection):
         self._cycle = None
         self._reader.stop()
         if self._delimited:
-            self._transport.close()
+            self.close()
         else:
             # Its end is all that would tell this content from a complete one (RFC 9112, section 8).
             self._transport.abort()
@@ -260,13 +261,18 @@ class HTTP1Connection(Connection):
     def deadline_passed(self) -> None:
         """Close an idle connection, one that lingers, or one whose request head didn't come in time."""
         self.deadline = NEVER
-        if self._session is None and not self._closing and self._reader.has_input:
+        if self._session is not None:
+            self._transport.abort()
+        elif not self._closing and self._reader.has_input:
             self._reader.stop()
             self._refuse(RequestError(408, "the request head didn't come in time"))
-        elif self._session is not None:
+        elif self._context.holds_unsent(self._transport):
+            # The peer still reads a response: the connection is idle once it has.
+            self.deadline = self._context.tick + max(self._context.keep_alive, 1)
+        elif self._transport.is_closing():
             self._transport.abort()
         else:
-            self._transport.close()
+            self.close()
 
     def begin_drain(self) -> None:
         """If nothing is being served: wait for a request no longer than a connection is kept alive."""
@@ -276,12 +282,12 @@ class HTTP1Connection(Connection):
 
     def close_if_idle(self) -> None:
         """Close, if nothing is being served."""
-        if self._cycle is None and self._session is None:
-            self._transport.close()
+        if self._cycle is None and self._session is None and not self._transport.is_closing():
+            self.close()
 
     def cut_off(self) -> None:
-        """A drain in a hurry: wait no longer for a peer's close of its WebSocket."""
-        if self._session is not None:
+        """A drain in a hurry: wait no longer for a peer's close, of its WebSocket or of TLS."""
+        if self._session is not None or (self._cycle is None and not self._context.holds_unsent(self._transport)):
             self._transport.abort()
 
     # The life of the connection.
@@ -320,7 +326,7 @@ class HTTP1Connection(Connection):
         elif self._reader.state is _BODY or self._reader.has_input:
             self.linger()
         else:
-            self._transport.close()
+            self.close()
 
     def _await_request(self) -> None:
         context = self._context

@@ -18,6 +18,10 @@ BATCH = 16
 TLS_HANDSHAKE_TIMEOUT = 10
 """Seconds a TLS handshake may take."""
 
+TLS_SHUTDOWN_TIMEOUT = 3600
+"""Seconds from the close of a TLS connection of ours to its end. The loop doesn't look whether a response is still being
+read then, and would cut it; the deadline of the connection comes long before to one that isn't."""
+
 # Out of descriptors or memory: more of the same would only burn CPU. Accepting pauses until the next tick.
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
@@ -30,6 +34,7 @@ class Acceptor:
         sockets: the listeners. They are the caller's to close.
         make_protocol: makes the protocol of one connection.
         tls: the TLS context, or None.
+        tls_shutdown_timeout: seconds the end of a TLS connection may take; None leaves it to the loop.
 
     Attributes:
         sockets: the listeners.
@@ -41,11 +46,13 @@ class Acceptor:
         sockets: Sequence[socket],
         make_protocol: Callable[[], asyncio.BaseProtocol],
         tls: ssl.SSLContext | None = None,
+        tls_shutdown_timeout: float | None = None,
     ) -> None:
         self._loop = loop
         self._make_protocol = make_protocol
         self._tls = tls
         self._handshake_timeout = TLS_HANDSHAKE_TIMEOUT if tls is not None else None
+        self._shutdown_timeout = tls_shutdown_timeout if tls is not None else None
         self._opening: set[asyncio.Task[None]] = set()
         self._accepting = False
         self._exhausted = False
@@ -83,6 +90,11 @@ class Acceptor:
         for sock in self.sockets:
             self._accept(sock, 1 << 16)
 
+    def abandon(self) -> None:
+        """Wait no longer for TLS handshakes."""
+        for task in self._opening:
+            task.cancel()
+
     def _accept(self, sock: socket, most: int) -> None:
         for _ in range(most):
             try:
@@ -102,7 +114,11 @@ class Acceptor:
     async def _open(self, connection: socket) -> None:
         try:
             await self._loop.connect_accepted_socket(
-                self._make_protocol, connection, ssl=self._tls, ssl_handshake_timeout=self._handshake_timeout
+                self._make_protocol,
+                connection,
+                ssl=self._tls,
+                ssl_handshake_timeout=self._handshake_timeout,
+                ssl_shutdown_timeout=self._shutdown_timeout,
             )
         except OSError as exc:
             # A peer that doesn't finish its TLS handshake: everyday business on an open port.

@@ -60,7 +60,7 @@ class Drain:
         begun = time.monotonic()
         hurried: float | None = None
         cut = False
-        while (context.connections or self._at_work() or self._opening()) and not self._forced():
+        while (context.connections or self._at_work() or (self._opening() and not cut)) and not self._forced():
             now = time.monotonic()
             if self._timeout is not None and now - begun >= self._timeout:
                 break

@@ -25,7 +25,7 @@ from monoceros.logs.access import AccessLog, open_access_log
 from monoceros.protocol.context import Context
 from monoceros.protocol.http1 import HTTP1Connection
 from monoceros.resources import listeners
-from monoceros.server.acceptor import Acceptor
+from monoceros.server.acceptor import TLS_SHUTDOWN_TIMEOUT, Acceptor
 from monoceros.server.build import application_of, build_context, render_defaults
 from monoceros.server.drain import Drain
 from monoceros.server.host import NoHost, WorkerHost
@@ -248,7 +248,8 @@ class Server:
             context.request_limit = config.limit_max_requests + random.randint(0, config.limit_max_requests_jitter)
             context.limit_reached = self._limit_reached
         self._tick()
-        acceptor = Acceptor(loop, self._sockets, self._protocol_maker(context), config.ssl)
+        patience = TLS_SHUTDOWN_TIMEOUT if config.http_protocol_class is None else None
+        acceptor = Acceptor(loop, self._sockets, self._protocol_maker(context), config.ssl, patience)
         acceptor.start()
         self.servers = [acceptor]
         self.started = True
@@ -272,6 +273,8 @@ class Server:
             timeout=self.config.timeout_graceful_shutdown,
         )
         await drain.run(hurry=lambda: self._hurry)
+        for acceptor in self.servers:
+            acceptor.abandon()
         if self.lifespan is not None and not self.force_exit:
             await self._until_forced(self.lifespan.shutdown())
         if self._tick_timer is not None:

@@ -34,7 +34,7 @@ def test_names_of_an_application_become_prefixes_in_lower_case() -> None:
 def test_a_name_that_is_no_token_is_not_made_a_prefix(name: bytes) -> None:
     """RFC 9110, section 5.1."""
     for _ in range(2):  # nor is it cached
-        with pytest.raises(ValueError, match=""):
+        with pytest.raises(ValueError, match=re.escape(repr(name))):
             FIELD_PREFIXES[name]
 
 

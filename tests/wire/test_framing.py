@@ -1,0 +1,376 @@
+"""What a request head means (RFC 9112, sections 2 to 6; RFC 9110, sections 5 to 10).
+
+The corpus holds a file per malformed head; here are the rules that need other limits than the default ones, the traits,
+the reasons that are given, and heads of which only a part has come.
+"""
+
+import pytest
+
+from monoceros.errors import RequestError
+from monoceros.wire.framing import (
+    CHUNKED,
+    METHODS,
+    PLAIN,
+    PLAIN_SIZE,
+    HeadLimits,
+    Traits,
+    judge_head,
+    judge_partial_head,
+    match_plain,
+)
+from tests.doubles.requests import LIMITS
+
+SMALL = HeadLimits(line=40, fields=3, field_size=30, head=120)
+GET = b"GET / HTTP/1.1\r\n"
+HOST = b"Host: a\r\n"
+
+
+def head(*fields: bytes, line: bytes = b"GET / HTTP/1.1", host: bytes = HOST) -> bytes:
+    return line + b"\r\n" + host + b"".join(field + b"\r\n" for field in fields) + b"\r\n"
+
+
+def traits(*fields: bytes, line: bytes = b"GET / HTTP/1.1") -> Traits:
+    return judge_head(head(*fields, line=line), LIMITS).traits
+
+
+def refusal(data: bytes, limits: HeadLimits = LIMITS) -> RequestError:
+    with pytest.raises(RequestError) as caught:
+        judge_head(data, limits)
+    return caught.value
+
+
+def partial_refusal(data: bytes, scanned: int = 0, limits: HeadLimits = LIMITS) -> RequestError:
+    with pytest.raises(RequestError) as caught:
+        judge_partial_head(data, scanned, limits)
+    return caught.value
+
+
+def test_a_head_says_its_method_target_and_where_its_fields_begin() -> None:
+    """RFC 9112, section 3."""
+    data = head(line=b"PUT /a?b HTTP/1.1")
+    judged = judge_head(data, LIMITS)
+    assert (judged.method, judged.target, judged.traits) == ("PUT", b"/a?b", PLAIN)
+    assert data[judged.fields_start :] == HOST + b"\r\n"
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_known_method_is_taken(method: bytes) -> None:
+    """RFC 9110, section 9.1, and the IANA registry."""
+    assert judge_head(head(line=method + b" / HTTP/1.1"), LIMITS).method == method.decode()
+
+
+@pytest.mark.parametrize("method", [b"CONNECT", b"PRI", b"get", b"Get", b"GETX", b"X", b"M" * 32, b"M" * 33])
+def test_an_unknown_method_is_not_implemented(method: bytes) -> None:
+    """RFC 9110, section 9.1: an origin server SHOULD answer 501."""
+    assert refusal(head(line=method + b" / HTTP/1.1")).status == 501
+
+
+@pytest.mark.parametrize(
+    ("version", "status"),
+    [
+        (b"HTTP/0.9", 505),
+        (b"HTTP/1.2", 505),
+        (b"HTTP/2.0", 505),
+        (b"HTTP/9.9", 505),
+        (b"HTTP/2", 400),
+        (b"HTTP/1.1.1", 400),
+        (b"HTTP/11", 400),
+        (b"http/1.1", 400),
+        (b"HTTP/1,1", 400),
+    ],
+)
+def test_a_version_that_is_not_spoken_gets_505_and_a_malformed_one_400(version: bytes, status: int) -> None:
+    """RFC 9110, section 15.6.6; RFC 9112, section 2.3."""
+    assert refusal(head(line=b"GET / " + version)).status == status
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"GET / HTTP/1.1\nHost: a\r\n\r\n", "bare CR or LF"),
+        (head(b"X: a\rb"), "bare CR or LF"),
+        (head(line=b"GET /"), "malformed request line"),
+        (head(line=b"GET /#x HTTP/1.1"), "fragment"),
+        (head(line=b"GET * HTTP/1.1"), r"\* goes with OPTIONS"),
+        (head(line=b"GET x HTTP/1.1"), "neither a path nor a URI"),
+        (head(line=b"GET /\\ HTTP/1.1"), "backslash"),
+        (head(line=b"GET http://a\\b/ HTTP/1.1"), "backslash"),
+        (head(line=b"GET / HTTP/2.0"), "HTTP version 2.0"),
+        (head(line=b"SPLICE / HTTP/1.1"), "unknown method SPLICE"),
+        (head(b" folded"), "folded"),
+        (head(b"X : y"), "malformed field line"),
+        (head(host=b""), "no Host"),
+        (head(b"Host: b"), "more than one Host"),
+        (head(host=b"Host: a,b\r\n"), "malformed Host"),
+        (head(b"Content-Length: x"), "malformed Content-Length"),
+        (head(b"Content-Length: 1", b"content-length: 1"), "more than one Content-Length"),
+        (head(b"Content-Length: 1", b"Transfer-Encoding: chunked"), "both Transfer-Encoding and Content-Length"),
+        (head(b"Transfer-Encoding: chunked", line=b"GET / HTTP/1.0"), "HTTP/1.0"),
+        (head(b"Transfer-Encoding: x, chunked"), "unsupported transfer coding"),
+        (head(b"Transfer-Encoding: x"), "not exactly `chunked`"),
+        (head(b"Transfer_Encoding: chunked"), "underscore"),
+        (head(b"Expect: x"), "unknown expectation"),
+    ],
+)
+def test_a_refusal_says_what_is_wrong(data: bytes, reason: str) -> None:
+    with pytest.raises(RequestError, match=reason):
+        judge_head(data, LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        (head(line=b"GET /" + b"a" * 26 + b" HTTP/1.1"), None),
+        (head(line=b"GET /" + b"a" * 27 + b" HTTP/1.1"), 414),
+        (head(b"X: " + b"y" * 27), None),
+        (head(b"X: " + b"y" * 28), 431),
+        (head(b"A:", b"B:"), None),
+        (head(b"A:", b"B:", b"C:"), 431),
+    ],
+)
+def test_each_limit_is_what_is_still_allowed(data: bytes, status: int | None) -> None:
+    """RFC 9110, section 15.5.15; RFC 6585, section 5."""
+    if status is None:
+        judge_head(data, SMALL)
+        judge_partial_head(data[:-2], 0, SMALL)
+    else:
+        assert refusal(data, SMALL).status == status
+
+
+def test_a_head_may_be_as_large_as_the_limit_and_no_larger() -> None:
+    """RFC 6585, section 5."""
+    data = head(b"X: 12345678901234567890")
+    judge_head(data, SMALL._replace(head=len(data)))
+    assert refusal(data, SMALL._replace(head=len(data) - 1)).status == 431
+    assert refusal(data + b"x: \0", SMALL._replace(head=len(data))).status == 431
+
+
+def test_what_has_no_target_is_malformed_rather_than_too_long() -> None:
+    """RFC 9112, section 3: 414 is about the target."""
+    assert refusal(head(line=b"M" * 50 + b" / HTTP/1.1"), SMALL).status == 400
+    assert partial_refusal(b"M" * 50, 0, SMALL).status == 400
+    assert partial_refusal(b"GET /" + b"a" * 50, 0, SMALL).status == 414
+
+
+@pytest.mark.parametrize("limits", [LIMITS, HeadLimits(), HeadLimits(line=400, field_size=400, head=400, fields=100)])
+def test_limits_at_least_as_large_as_a_plain_head_allow_it(limits: HeadLimits) -> None:
+    assert limits.allows_plain()
+
+
+@pytest.mark.parametrize("name", HeadLimits._fields)
+def test_a_limit_below_the_plain_size_makes_every_head_be_measured(name: str) -> None:
+    smaller = 99 if name == "fields" else PLAIN_SIZE - 1
+    assert not HeadLimits(**{name: smaller}).allows_plain()
+
+
+@pytest.mark.parametrize(
+    ("fields", "length"),
+    [
+        ((), 0),
+        ((b"Content-Length: 0",), 0),
+        ((b"Content-Length: 42",), 42),
+        ((b"Content-Length:042\t ",), 42),
+        ((b"Content-Length: 999999999999999999",), 999999999999999999),
+        ((b"Transfer-Encoding: chunked",), CHUNKED),
+        ((b"transfer-encoding:\tCHUNKED",), CHUNKED),
+    ],
+)
+def test_the_length_of_the_body_is_that_of_its_framing(fields: tuple[bytes, ...], length: int) -> None:
+    """RFC 9112, section 6.3."""
+    assert traits(*fields).length == length
+
+
+@pytest.mark.parametrize(
+    ("codings", "status"),
+    [
+        ((b"gzip, chunked",), 501),
+        ((b"gzip , x\t,\tchunked",), 501),
+        ((b"gzip", b"chunked"), 501),
+        ((b"xchunked, chunked",), 501),
+        ((b"gzip",), 400),
+        ((b"chunked, gzip",), 400),
+        ((b"chunked, chunked",), 400),
+        ((b"chunked ,chunked",), 400),
+        ((b"chunked", b"chunked"), 400),
+        ((b"chunked", b"gzip"), 400),
+        ((b"gzip,, chunked",), 400),
+        ((b"gzip;q=1, chunked",), 400),
+        ((b"chunked ",), 400),
+        ((b"",), 400),
+    ],
+)
+def test_other_codings_are_not_implemented_if_chunked_ends_them_and_bad_otherwise(
+    codings: tuple[bytes, ...], status: int
+) -> None:
+    """RFC 9112, section 6.1: a coding that isn't understood SHOULD get 501; 6.3: without a final `chunked`, 400.
+
+    Passing such content on as if it were decoded, as some servers do, would break the message.
+    """
+    assert refusal(head(*(b"Transfer-Encoding: " + coding for coding in codings))).status == status
+
+
+@pytest.mark.parametrize(
+    ("version", "connection", "keep_alive"),
+    [
+        (b"1.1", None, True),
+        (b"1.1", b"keep-alive", True),
+        (b"1.1", b"close", False),
+        (b"1.1", b"Close", False),
+        (b"1.1", b"keep-alive, close", False),
+        (b"1.1", b"x-close", True),
+        (b"1.0", None, False),
+        (b"1.0", b"keep-alive", True),
+        (b"1.0", b"x, Keep-Alive", True),
+        (b"1.0", b"keep-alive, close", False),
+    ],
+)
+def test_a_connection_persists_as_version_and_options_say(
+    version: bytes, connection: bytes | None, keep_alive: bool
+) -> None:
+    """RFC 9112, section 9.3."""
+    fields = () if connection is None else (b"Connection: " + connection,)
+    found = traits(*fields, line=b"GET / HTTP/" + version)
+    assert (found.keep_alive, found.http_version) == (keep_alive, version.decode())
+
+
+def test_connection_options_on_several_lines_are_one_list() -> None:
+    """RFC 9110, section 5.3."""
+    assert not traits(b"Connection: keep-alive", b"Connection: close").keep_alive
+    assert traits(b"Connection: x", b"Upgrade: y", b"Connection: upgrade").upgrade
+
+
+@pytest.mark.parametrize(
+    ("fields", "line", "upgrade"),
+    [
+        ((b"Connection: Upgrade", b"Upgrade: websocket"), b"GET / HTTP/1.1", True),
+        ((b"Connection: keep-alive, Upgrade", b"Upgrade: h2c"), b"GET / HTTP/1.1", True),
+        ((b"Upgrade: websocket",), b"GET / HTTP/1.1", False),
+        ((b"Connection: Upgrade",), b"GET / HTTP/1.1", False),
+        ((b"Connection: Upgrade", b"Upgrade: websocket"), b"GET / HTTP/1.0", False),
+    ],
+)
+def test_an_upgrade_needs_its_field_its_option_and_http_1_1(
+    fields: tuple[bytes, ...], line: bytes, upgrade: bool
+) -> None:
+    """RFC 9110, section 7.8."""
+    assert traits(*fields, line=line).upgrade is upgrade
+
+
+def test_an_expectation_counts_in_http_1_1_only() -> None:
+    """RFC 9110, section 10.1.1."""
+    assert traits(b"Expect: 100-Continue ").expect_continue
+    assert not traits(b"Expect: 100-continue", line=b"GET / HTTP/1.0").expect_continue
+    assert not traits(b"Expect: something", line=b"GET / HTTP/1.0").expect_continue
+    assert refusal(head(b"Expect: 100-continue, x")).status == 417
+    assert refusal(head(b"Expect:")).status == 417
+
+
+def test_hosts_found_good_are_not_kept_without_end() -> None:
+    for number in range(1000):
+        judge_head(head(host=b"Host: h%d.example\r\n" % number), LIMITS)
+    assert refusal(head(host=b"Host: h 1.example\r\n")).status == 400
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        b"G",
+        b"GET",
+        b"GET ",
+        b"GET / HTTP/1.1",
+        b"GET / HTTP/1.1\r",
+        GET,
+        GET + b"H",
+        GET + HOST + b"X: y",
+        GET + HOST + b"X: y\r",
+        GET + HOST,
+        GET + HOST + b"\r",
+    ],
+)
+def test_a_part_of_a_good_head_is_left_to_go_on(part: bytes) -> None:
+    for scanned in range(len(part)):
+        judge_partial_head(part, scanned, LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("part", "status"),
+    [
+        (b"\x16\x03\x01", 400),
+        (b" GET", 400),
+        (b"\r", 400),
+        (b"G\xe9", 400),
+        (b"GET / HTTP/1.1\n", 400),
+        (b"GET / HTTP/1.1\rX", 400),
+        (b"GET /\r\n", 400),
+        (b"GET / HTTP/3.0\r\n", 505),
+        (b"PRI * HTTP/2.0\r\n", 505),
+        (GET + b" ", 400),
+        (GET + b"\t", 400),
+        (GET + b"Host\r\n", 400),
+        (GET + HOST + b"X: \0\r\n", 400),
+        (GET + HOST + b"X: y\n", 400),
+        (GET + HOST + b"X: y\rz", 400),
+        (GET + HOST + b" y", 400),
+        (GET + b"A:\r\n" * 101, 431),
+        (GET + b"A:" + b"b" * 32767, 431),
+    ],
+)
+def test_a_part_of_a_bad_head_is_refused_before_its_end(part: bytes, status: int) -> None:
+    """A peer that will be refused needn't be waited for."""
+    assert partial_refusal(part).status == status
+    assert partial_refusal(part, len(part) - 1).status == status
+
+
+def test_a_part_that_is_over_a_limit_is_refused_before_its_end() -> None:
+    """RFC 6585, section 5: what a peer makes a server hold is bounded."""
+    assert partial_refusal(GET + b"A:\r\n" * 4, 0, SMALL).status == 431
+    assert partial_refusal(GET + b"X: " + b"y" * 28, 0, SMALL).status == 431
+    judge_partial_head(GET + b"X: " + b"y" * 27 + b"\r", 0, SMALL)
+    assert partial_refusal(GET + HOST * 50, 0, SMALL._replace(fields=100)).status == 431
+
+
+def test_lines_already_judged_are_not_judged_again() -> None:
+    judged = GET + HOST + b"not a field line\r\n"
+    judge_partial_head(judged + b"X: y\r\n", len(judged), LIMITS)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        head(line=b"POST / HTTP/1.1", host=b"host: a-b.example:80\r\n"),
+        head(b"Connection: keep-alive", b"X: \xff\t1"),
+        head(b"X:", b"Cookie: a=b", b"Upgrade-Insecure-Requests: 1", b"Expected: x", b"Pragma: y", b"Hosts: z"),
+    ],
+)
+def test_usual_heads_are_plain(data: bytes) -> None:
+    assert match_plain(data)
+    assert judge_head(data, LIMITS).traits == PLAIN
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        head(line=b"GET / HTTP/1.0"),
+        head(line=b"PURGE / HTTP/1.1"),
+        head(line=b"GET /\\ HTTP/1.1"),
+        head(b"Connection: close"),
+        head(b"CONNECTION: close"),
+        head(b"Connection: keep-alive, close"),
+        head(b"Proxy-Connection: close"),
+        head(b"Upgrade: x"),
+        head(b"Content-Length: 1"),
+        head(b"Content_Length: 1"),
+        head(b"transfer-Encoding: chunked"),
+        head(b"transfer_encoding: chunked"),
+        head(b"Expect: x"),
+        head(b"host: b"),
+        head(b"X: y "),
+        head(b"X: \t"),
+        head(b"X : y"),
+        head(b"X: y") + b"x",
+        head(b"X: y")[:-1],
+    ],
+)
+def test_a_head_with_anything_to_weigh_is_not_plain(data: bytes) -> None:
+    """Nor one with white space behind a value, or `Proxy-Connection`, over which parsers differ."""
+    assert match_plain(data) is None
