@@ -105,6 +105,8 @@ class Config(Attributes):
         self._fall_back()
         if self.reload and self.workers > 1:
             logger.warning("workers has no effect while reload is on: there is one worker")
+        if (self.ssl_ca_certs or self.ssl_cert_reqs) and not self.is_ssl:
+            logger.warning("ssl_ca_certs and ssl_cert_reqs have no effect without ssl_certfile: TLS is not served")
 
     def __setattr__(self, name: str, value: object) -> None:
         """Set an attribute; that of an option is checked as a keyword argument would be.
@@ -310,7 +312,10 @@ def _custom_class(name: str, value: object) -> type | None:
         return None
     from monoceros.resources import loading
 
-    found = loading.import_object(value)
+    try:
+        found = loading.import_object(value)
+    except StartupError as exc:
+        raise StartupError(f"{name}: {exc}") from exc.__cause__
     if not isinstance(found, type):
         raise StartupError(f"{name}: {value} is {found!r}, not a class")
     return found

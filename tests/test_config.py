@@ -181,6 +181,17 @@ def test_workers_with_reload_are_a_warning(caplog: pytest.LogCaptureFixture) -> 
     assert "workers has no effect" in caplog.text
 
 
+@pytest.mark.parametrize("options", [{"ssl_ca_certs": "ca.pem"}, {"ssl_cert_reqs": 2}])
+def test_asking_clients_for_certificates_without_tls_is_a_warning(
+    options: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    quiet("app:app", **options)
+    assert "TLS is not served" in caplog.text
+    caplog.clear()
+    quiet("app:app", ssl_certfile="cert.pem", **options)
+    assert "TLS is not served" not in caplog.text
+
+
 # The environment file.
 
 

@@ -118,6 +118,15 @@ def test_a_protocol_that_is_no_class_ends_the_program(caplog: pytest.LogCaptureF
     assert "not a class" in caplog.text
 
 
+@pytest.mark.parametrize("name", ["http", "ws"])
+def test_a_protocol_that_cannot_be_imported_is_told_with_its_option(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(SystemExit):
+        quiet(**{name: "no_such_module:Protocol"}).load()
+    assert f"{name}: Module 'no_such_module' can't be found" in caplog.text
+
+
 def test_response_headers_are_encoded_with_the_servers_own_first() -> None:
     config = quiet(headers=[("X-A", "é")])
     config.load()

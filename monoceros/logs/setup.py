@@ -116,7 +116,8 @@ def _apply_file(path: Path, use_colors: bool | None) -> None:
     try:
         parsed = parse(text)
     except ValueError as exc:
-        raise UsageError(f"log_config: {path} isn't valid {kind}: {exc}. {_ACCEPTED}") from exc
+        reason = " ".join(str(exc).split())  # a parser may quote the place on lines of their own
+        raise UsageError(f"log_config: {path} isn't valid {kind}: {reason}. {_ACCEPTED}") from exc
     if isinstance(parsed, configparser.RawConfigParser):
         _apply_ini(parsed, str(path))
     elif isinstance(parsed, dict):

@@ -227,7 +227,7 @@ class Option:
             raise UsageError(f"{source.name}: {exc} ({source.phrase})") from None
         except (ValueError, TypeError):
             raise UsageError(
-                f"{source.name}: {self.shown(value)} is not {self.kind.noun} ({source.phrase}): "
+                f"{source.name}: {self.shown(self._culprit(value))} is not {self.kind.noun} ({source.phrase}): "
                 f"{self.kind.accepted} is accepted"
             ) from None
         if self.must_exist and source.origin < Origin.KEYWORD:
@@ -239,6 +239,16 @@ class Option:
         if self.secret and value is not None:
             return "********"
         return value if isinstance(value, str) and value.isprintable() and value else repr(value)
+
+    def _culprit(self, value: object) -> object:
+        """Of several values, the first that isn't accepted, for the message; else the value itself."""
+        if self.kind.multiple and isinstance(value, list | tuple):
+            for each in value:
+                try:
+                    self.kind.convert([each])
+                except (ValueError, TypeError):
+                    return each
+        return value
 
     def _check_existence(self, value: object, source: Source) -> None:
         for path in value if isinstance(value, list) else [value]:

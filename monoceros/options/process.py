@@ -84,7 +84,8 @@ PROCESS_OPTIONS: tuple[Option, ...] = (
         default="auto",
         help="The WebSocket library. auto: websockets. none: WebSocket requests are served as plain HTTP.",
         section=Section.WEBSOCKET,
-        difference="websockets and websockets-sansio are the same engine here.",
+        difference="websockets and websockets-sansio are the same engine here. A class of the user's own is refused: a "
+        "WebSocket runs over the connection that its handshake came on.",
     ),
     Option(
         name="ws_max_size",

@@ -180,6 +180,8 @@ def from_file(path: str | None, directory: Path) -> list[Given]:
     entries = []
     for key, value in table.items():
         option = NAMES.get(key.replace("-", "_"))
+        if option is None and isinstance(value, dict):
+            raise UsageError(f"[{key}] is not an option (from {label}): options stand {_place(label)}")
         if option is None:
             known = [name for each in OPTIONS if Place.FILE in each.places for name in each.names]
             raise UsageError(f"{key} is not an option{closest(key.replace('-', '_'), known)} (from {label})")
@@ -214,6 +216,12 @@ def _find_table(path: str | None, directory: Path) -> tuple[str, dict[str, objec
         if (directory / name).is_file():
             return name, _table_of(directory / name, name)
     return "", {}
+
+
+def _place(label: str) -> str:
+    if Path(label).name == "pyproject.toml":
+        return "directly in [tool.monoceros]"
+    return "at the top of the file, in no table"
 
 
 def _table_of(path: Path, label: str) -> dict[str, object]:

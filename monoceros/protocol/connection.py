@@ -108,8 +108,21 @@ class Connection(asyncio.Protocol):
             if not self._transport.is_closing():
                 self._transport.resume_reading()
 
+    def end_writing(self) -> None:
+        """Let the peer know that no more will come, where that can be said without closing."""
+        if self._transport.can_write_eof() and not self._transport.is_closing():
+            try:
+                self._transport.write_eof()
+            except OSError:
+                self._transport.abort()  # the peer has reset the connection, and the loop hasn't heard of it yet
+
     def close(self) -> None:
         """Close the connection, after what was written. Whoever calls looks after it: `deadline_passed` comes."""
-        self._transport.close()
+        if not self._transport.is_closing():  # a second time, asyncio's TLS forgets what it would have to abort
+            self._transport.close()
         if self.deadline == NEVER:
             self.deadline = self._context.in_seconds(GOODBYE)
+
+
+def drop(data: bytes) -> None:
+    """Take bytes that nobody waits for any more."""

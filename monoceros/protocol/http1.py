@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 
 from monoceros.asgi import Scope
 from monoceros.errors import RequestError
-from monoceros.protocol.connection import Connection
+from monoceros.protocol.connection import GOODBYE, Connection, drop
 from monoceros.protocol.context import NEVER, Context
 from monoceros.protocol.cycle import HTTPCycle, Response
 from monoceros.protocol.scope import client_label, fill_scope, turn_into_websocket
@@ -101,7 +101,7 @@ class HTTP1Connection(Connection):
         """The peer will send no more. A response that is due is still written: True keeps the transport open for it."""
         cycle = self._cycle
         if cycle is None or self._closing or self._reader.state is not _ANSWER:
-            self.close()
+            self.deadline = self._context.in_seconds(GOODBYE)  # the transport closes by itself, if the peer lets it
             return False
         self._closing = True
         cycle.half_close()
@@ -109,7 +109,8 @@ class HTTP1Connection(Connection):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone: whoever waits for the peer is told."""
-        self._reader.stop()
+        self._reader.release()
+        self._feed = drop
         cycle, self._cycle = self._cycle, None
         if cycle is not None:
             cycle.disconnect()
@@ -215,6 +216,8 @@ class HTTP1Connection(Connection):
             self._transport.write(LAST_CHUNK)
         if not more:
             self._answered()
+        elif self._transport.is_closing():
+            self.write_paused = True  # the peer is gone: who never waits would keep the loop from telling
 
     def write_continue(self) -> None:
         """See ResponseSink."""
@@ -240,6 +243,8 @@ class HTTP1Connection(Connection):
     def write_frames(self, data: bytes) -> None:
         """See WebSocketSink."""
         self._transport.write(data)
+        if self._transport.is_closing():
+            self.write_paused = True
 
     def close_within(self, seconds: float) -> None:
         """See WebSocketSink."""
@@ -253,8 +258,7 @@ class HTTP1Connection(Connection):
         self._reader.stop()
         self.deadline = self._context.in_seconds(LINGER)
         self.resume_reading()
-        if self._transport.can_write_eof() and not self._transport.is_closing():
-            self._transport.write_eof()
+        self.end_writing()
 
     # What the server calls.
 
@@ -282,7 +286,7 @@ class HTTP1Connection(Connection):
 
     def close_if_idle(self) -> None:
         """Close, if nothing is being served."""
-        if self._cycle is None and self._session is None and not self._transport.is_closing():
+        if self._cycle is None and self._session is None:
             self.close()
 
     def cut_off(self) -> None:

@@ -49,6 +49,11 @@ class PingTimer:
             self._timer = None
         self._payload = b""
 
+    def end(self) -> None:
+        """Stop for good, and forget whom to tell."""
+        self.stop()
+        self._send, self._missed = _ignore, _do_nothing
+
     def restart(self) -> None:
         """Wait for no pong, and send the next ping an interval from now."""
         self.stop()
@@ -68,3 +73,11 @@ class PingTimer:
             self.start()
         else:
             self._timer = self._loop.call_later(self._timeout, self._missed)
+
+
+def _ignore(payload: bytes) -> None:
+    pass
+
+
+def _do_nothing() -> None:
+    pass

@@ -350,7 +350,7 @@ class WebSocketSession:
             return
         refused = self.phase is _REFUSED
         self.phase = _CLOSED
-        self._pings.stop()
+        self._pings.end()
         self._push_disconnect(code, reason)
         if not refused:
             self._context.request_ended()

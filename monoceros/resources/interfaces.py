@@ -195,8 +195,8 @@ def _advice(app: AnyCallable, signature: inspect.Signature, interface: str) -> s
 def _adapt_wsgi(app: AnyCallable) -> Application:
     try:
         from a2wsgi import WSGIMiddleware
-    except ImportError as error:
+    except ImportError:
         raise StartupError(
             "WSGI applications need the package a2wsgi: install it with `pip install 'monoceros[wsgi]'`."
-        ) from error
+        ) from None
     return cast(Application, WSGIMiddleware(app))

@@ -61,7 +61,10 @@ def _asyncio() -> Callable[[], AbstractEventLoop]:
 
 
 def _custom(reference: str) -> Callable[[], AbstractEventLoop]:
-    made_by = import_object(reference)
+    try:
+        made_by = import_object(reference)
+    except StartupError as error:
+        raise StartupError(f"--loop {reference}: {error}") from error.__cause__
     if not callable(made_by):
         raise StartupError(f"--loop {reference} isn't callable: it's an object of type {type(made_by).__qualname__}.")
 

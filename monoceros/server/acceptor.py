@@ -19,8 +19,8 @@ TLS_HANDSHAKE_TIMEOUT = 10
 """Seconds a TLS handshake may take."""
 
 TLS_SHUTDOWN_TIMEOUT = 3600
-"""Seconds from the close of a TLS connection of ours to its end. The loop doesn't look whether a response is still being
-read then, and would cut it; the deadline of the connection comes long before to one that isn't."""
+"""Seconds from the close of a TLS connection of ours to its end. The loop doesn't look whether a response is still
+being read then, and would cut it; the deadline of the connection comes long before to one that isn't."""
 
 # Out of descriptors or memory: more of the same would only burn CPU. Accepting pauses until the next tick.
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
@@ -56,6 +56,7 @@ class Acceptor:
         self._opening: set[asyncio.Task[None]] = set()
         self._accepting = False
         self._exhausted = False
+        self._said_so = False
         self.sockets = tuple(sockets)
 
     @property
@@ -82,6 +83,8 @@ class Acceptor:
         if self._exhausted:
             self._exhausted = False
             self.start()
+        else:
+            self._said_so = False
 
     def finish(self) -> None:
         """Accept no more, after those that wait in the backlog: closing would reset them."""
@@ -129,7 +132,7 @@ class Acceptor:
         if exc.errno not in _EXHAUSTED:
             logger.error("Accepting a connection failed: %s", exc)
             return
-        if not self._exhausted:
+        if not self._said_so:
             logger.error("Accepting pauses: %s", exc)
-        self._exhausted = True
+        self._exhausted = self._said_so = True
         self.pause()

@@ -65,6 +65,25 @@ _EMPTY_LINES = b"\r\n\r\n"
 _HEAD, _BODY, _ANSWER, _NOTHING = Reading.HEAD, Reading.BODY, Reading.ANSWER, Reading.NOTHING
 
 
+class _Nobody:
+    """The sink of a reader that was released: it is told nothing any more."""
+
+    def request_received(self, method: str, target: bytes, traits: Traits, fields: list[tuple[bytes, bytes]]) -> None:
+        """See RequestSink."""
+
+    def body_received(self, data: bytes) -> None:
+        """See RequestSink."""
+
+    def body_ended(self) -> None:
+        """See RequestSink."""
+
+    def input_waits(self) -> None:
+        """See RequestSink."""
+
+
+_NOBODY = _Nobody()
+
+
 class RequestReader:
     """Reads requests and tells the sink.
 
@@ -147,6 +166,11 @@ class RequestReader:
         rest, self._buffer = self._buffer, b""
         self.state = _NOTHING
         return rest
+
+    def release(self) -> None:
+        """Read no more and forget the sink: each knows the other, and a collector comes late for what they hold."""
+        self.stop()
+        self._sink = _NOBODY
 
     def _feed(self, data: bytes) -> None:
         self._buffer = self._buffer + data if self._buffer else data

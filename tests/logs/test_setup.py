@@ -233,6 +233,7 @@ def test_a_file_that_cannot_be_used_is_named_with_what_is_wrong(
     assert message.startswith(f"log_config: {path} ")
     assert wrong in message
     assert "Accepted are" in message
+    assert "\n" not in message
 
 
 @pytest.mark.parametrize("name", ["missing.ini", "missing.json", "."])

@@ -44,6 +44,12 @@ def test_a_wrong_value_is_told_with_its_option_its_source_and_what_is_accepted()
     assert str(caught.value) == message
 
 
+@pytest.mark.parametrize("given", [("X-A: 1", "X-B", "X-C: 3"), ["X-A: 1", "X-B"], ["X-B"], "X-B"])
+def test_of_several_values_the_wrong_one_is_shown(given: object) -> None:
+    with pytest.raises(UsageError, match=r"^--header: X-B is not a header field \(from the command line\)"):
+        option(kinds.fields(), name="headers").read(given, Source(Origin.COMMAND_LINE, "--header"))
+
+
 @pytest.mark.parametrize(
     ("source", "beginning", "phrase"),
     [

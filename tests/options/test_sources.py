@@ -136,11 +136,21 @@ def test_several_values_are_a_list_and_headers_may_be_pairs(tmp_path: Path) -> N
         ("port = 70000", r"port: 70000 is not a port \(from monoceros.toml\)"),
         ("port = 1979-05-27", "is not a port"),
         ("port\n", "monoceros.toml is not a TOML file: .*line 1"),
+        ("[server]\nport = 1", r"\[server\] is not an option \(from monoceros.toml\): .* at the top of the file"),
+        ("[tool.monoceros]\nport = 1", r"\[tool\] is not an option .* at the top of the file"),
     ],
 )
 def test_a_mistake_in_a_file_is_an_error_that_names_it(tmp_path: Path, text: str, message: str) -> None:
     written(tmp_path, text)
     with pytest.raises(UsageError, match=message):
+        from_file(None, tmp_path)
+
+
+def test_a_table_inside_the_table_of_options_is_an_error_that_says_where_they_stand(tmp_path: Path) -> None:
+    written(tmp_path, "[tool.monoceros.server]\nport = 1", "pyproject.toml")
+    with pytest.raises(
+        UsageError, match=r"\[server\] is not an option \(from pyproject.toml\): .* in \[tool.monoceros\]"
+    ):
         from_file(None, tmp_path)
 
 

@@ -208,8 +208,9 @@ def test_a_wsgi_application_answers_through_its_adapter() -> None:
 
 def test_a_missing_wsgi_library_is_named_with_the_extra_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "a2wsgi", None)
-    with pytest.raises(StartupError, match=r"a2wsgi.*monoceros\[wsgi\]"):
+    with pytest.raises(StartupError, match=r"a2wsgi.*monoceros\[wsgi\]") as caught:
         interfaces.adapt(wsgi_function, "wsgi")
+    assert caught.value.__cause__ is None, "a cause is logged with its traceback, which would be ours"
 
 
 async def _answers(app: AnyCallable, scope: Scope) -> list[Message]:

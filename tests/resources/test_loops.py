@@ -60,7 +60,7 @@ def test_a_reference_that_cannot_be_called_is_refused() -> None:
 
 
 def test_a_reference_that_cannot_be_imported_is_refused() -> None:
-    with pytest.raises(StartupError, match="Module 'no_such_module' can't be found"):
+    with pytest.raises(StartupError, match="^--loop no_such_module:factory: Module 'no_such_module' can't be found"):
         loop_factory("no_such_module:factory")
 
 

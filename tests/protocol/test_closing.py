@@ -1,0 +1,138 @@
+"""The end of a connection: no response is cut by it, no peer puts it off for ever, and nothing of it stays behind."""
+
+import asyncio
+import gc
+import weakref
+
+import pytest
+
+from monoceros.protocol.http1 import HTTP1Connection
+from tests.doubles.stage import GET, Peer, Stage
+from tests.doubles.transport import FakeTransport
+
+LAST = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+
+
+class ReluctantTransport(FakeTransport):
+    """TLS to a peer that never agrees to the end of the connection."""
+
+    def close(self) -> None:
+        assert not self._closing, "closed twice, asyncio's TLS can't be aborted any more"
+        self._closing = True
+
+
+class ResetTransport(FakeTransport):
+    """The peer has reset the connection, and nobody has noticed."""
+
+    def write_eof(self) -> None:
+        raise OSError(107, "Transport endpoint is not connected")
+
+
+def connect(stage: Stage, transport: FakeTransport) -> Peer:
+    connection = HTTP1Connection(stage.context)
+    transport.connect(connection)
+    return Peer(stage.loop, transport, connection)
+
+
+def test_a_connection_is_idle_only_once_its_response_is_read(stage: Stage) -> None:
+    peer = stage.connect()
+    peer.transport.peer_stops_reading()
+    peer.send()
+    stage.call.answer(b"x" * 1000)
+    stage.tick(60)
+    peer.read_again()
+    assert peer.answer().body == b"x" * 1000
+    peer.send()
+    stage.call.answer(b"second")
+    assert peer.answer().body == b"second"
+    stage.tick(6)
+    assert peer.closed
+
+
+def test_a_peer_that_does_not_agree_to_the_end_is_waited_for_only_so_long(stage: Stage) -> None:
+    peer = connect(stage, ReluctantTransport(stage.loop, tls=True))
+    peer.send(LAST)
+    stage.call.answer()
+    assert peer.transport.is_closing()
+    stage.tick(4)
+    assert not peer.closed
+    stage.tick(2)
+    assert peer.closed
+
+
+def test_an_idle_peer_that_does_not_agree_to_the_end_is_waited_for_only_so_long(stage: Stage) -> None:
+    peer = connect(stage, ReluctantTransport(stage.loop, tls=True))
+    stage.tick(stage.context.head_timeout)
+    assert peer.transport.is_closing()
+    stage.tick(6)
+    assert peer.closed
+
+
+def test_a_closed_connection_whose_response_is_still_being_read_is_not_cut(stage: Stage) -> None:
+    unread = [True]
+    stage.context.holds_unsent = lambda transport: unread[0]
+    peer = connect(stage, ReluctantTransport(stage.loop, tls=True))
+    peer.send(LAST)
+    stage.call.answer()
+    peer.connection.cut_off()
+    stage.tick(60)
+    assert not peer.closed
+    unread[0] = False
+    stage.tick(6)
+    assert peer.closed
+
+
+def test_in_a_hurry_nobody_waits_for_a_peer_to_agree_to_the_end(stage: Stage) -> None:
+    peer = connect(stage, ReluctantTransport(stage.loop, tls=True))
+    peer.send()
+    stage.call.answer()
+    for _ in range(3):
+        peer.connection.close_if_idle()
+    assert not peer.closed
+    peer.connection.cut_off()
+    stage.tick()
+    assert peer.closed
+
+
+def test_a_refusal_to_a_peer_that_has_reset_the_connection_ends_it(stage: Stage) -> None:
+    peer = connect(stage, ResetTransport(stage.loop))
+    peer.send(b"nonsense\r\n\r\n")
+    assert peer.closed
+
+
+def test_a_stream_to_a_peer_that_is_gone_gives_the_loop_its_turn(stage: Stage) -> None:
+    """An application that never waits would otherwise run to its end before the loop can say that the peer is gone."""
+    peer = stage.connect()
+    peer.send()
+    stage.call.start()
+    stage.call.body(b"x", more=True)
+    peer.transport.abort()
+    assert not peer.closed
+    # One turn of the loop is all that a message without a wait takes.
+    stage.call.body(b"x", more=True)
+    assert peer.closed
+    stage.call.returns()
+
+
+@pytest.mark.parametrize("upgrade", [False, True])
+def test_nothing_of_a_connection_waits_for_the_collector(stage: Stage, upgrade: bool) -> None:
+    """A TLS connection holds up to 280 KiB, and many could end between two runs of it."""
+    peer = stage.connect()
+    if upgrade:
+        peer.upgrade()
+        stage.call.accept()
+    else:
+        peer.send(GET)
+        stage.call.answer()
+    gc.disable()
+    try:
+        left = weakref.ref(peer.transport)
+        peer.vanish()
+        if upgrade:
+            stage.call.returns()
+        peer.transport.set_protocol(asyncio.Protocol())  # loops forget it, too
+        stage.calls.clear()
+        del peer
+        assert left() is None
+    finally:
+        gc.enable()

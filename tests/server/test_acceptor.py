@@ -1,0 +1,62 @@
+"""Accepting: what it does when descriptors run out."""
+
+import errno
+import logging
+from typing import Any
+
+import pytest
+
+from monoceros.server.acceptor import Acceptor
+
+
+class ExhaustedListener:
+    """A listener where somebody waits, in a process without a descriptor left; or where nobody does."""
+
+    def __init__(self) -> None:
+        self.exhausted = True
+
+    def fileno(self) -> int:
+        return 3
+
+    def accept(self) -> Any:
+        if self.exhausted:
+            raise OSError(errno.EMFILE, "Too many open files")
+        raise BlockingIOError
+
+
+class ReadingLoop:
+    """What an acceptor asks of its loop: to look at listeners."""
+
+    def __init__(self) -> None:
+        self.readers: dict[int, Any] = {}
+
+    def add_reader(self, fd: int, callback: Any, *arguments: Any) -> None:
+        self.readers[fd] = lambda: callback(*arguments)
+
+    def remove_reader(self, fd: int) -> None:
+        del self.readers[fd]
+
+    def turn(self) -> None:
+        for reader in list(self.readers.values()):
+            reader()
+
+
+def test_accepting_pauses_without_descriptors_and_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
+    loop: Any = ReadingLoop()
+    listener: Any = ExhaustedListener()
+    acceptor = Acceptor(loop, [listener], lambda: pytest.fail("nobody was accepted"))
+    acceptor.start()
+    with caplog.at_level(logging.ERROR, "monoceros.error"):
+        for _ in range(5):
+            loop.turn()
+            assert not loop.readers
+            acceptor.tick()
+            assert loop.readers
+        assert [record.message for record in caplog.records] == ["Accepting pauses: [Errno 24] Too many open files"]
+        listener.exhausted = False
+        for _ in range(2):
+            loop.turn()
+            acceptor.tick()
+        listener.exhausted = True
+        loop.turn()
+    assert len(caplog.records) == 2
