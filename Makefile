@@ -1,8 +1,10 @@
-# Each target makes what it needs: `make run` and `make test` work on a fresh machine.
+# Each target makes what it needs: `make run` and `make test` work on a fresh machine. What a run needs is soon there;
+# the tools and frameworks of the tests come with the first `make test`.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+RUNTIME := $(VENV)/.runtime
 APP ?= examples.chat:app
 
 .PHONY: run test check format docs bench clean
@@ -12,7 +14,12 @@ $(STAMP): pyproject.toml monoceros/__init__.py
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $(STAMP)
 
-run: $(STAMP)
+$(RUNTIME): pyproject.toml monoceros/__init__.py
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	touch $(RUNTIME)
+
+run: $(RUNTIME)
 	@exec $(BIN)/monoceros-serve $(APP) --host 127.0.0.1 --port 8000
 
 test: $(STAMP)

@@ -22,11 +22,17 @@ _HOMES = {
 }
 
 
+# Programs reach these through the package, as in `monoceros.config.LOGGING_CONFIG`, without importing them.
+_MODULES = frozenset({"config", "errors", "logging", "server"})
+
+
 def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = globals()[name] = getattr(import_module(_HOMES[name]), name)
     return value
 

@@ -195,8 +195,11 @@ def _act(settings: Settings) -> None:
 
 
 def _check_config(config: Config) -> None:
+    from monoceros.server.build import check
+
     config.load()
     config.get_loop_factory()
+    check(config)
     click.echo(f"The configuration is good, and {config.app} can be served")
 
 

@@ -60,3 +60,9 @@ class FrameError(MonocerosError):
 
 class ClientDisconnected(OSError):
     """The peer is gone: raised by a WebSocket `send` after the connection was lost or closed."""
+
+
+def beheaded(exc: BaseException) -> BaseException:
+    """Return an exception of the application's without the first frame of its traceback: that is our call of it."""
+    traceback = exc.__traceback__
+    return exc.with_traceback(traceback.tb_next if traceback is not None else None)

@@ -1,8 +1,13 @@
 """The drop-in promise, held against the incumbent itself: the same names, the same order, the same defaults."""
 
 import asyncio
+import contextlib
 import inspect
 import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -241,3 +246,38 @@ def test_every_variable_of_its_has_one_of_ours() -> None:
         if parameter.name != "version":
             assert parameter.name in NAMES
             assert NAMES[parameter.name].variables
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import monoceros; monoceros.config.LOGGING_CONFIG['formatters']['access']['fmt']",
+        "import monoceros; monoceros.logging.DefaultFormatter",
+        "from monoceros.server import Server, ServerState",
+        "from monoceros.config import LOGGING_CONFIG, LOG_LEVELS, STARTUP_FAILURE, Config",
+        "from monoceros import Config, Server, main, run",
+    ],
+)
+def test_a_name_is_found_where_its_users_look_for_it(line: str) -> None:
+    """In a fresh interpreter, for here everything has been imported already."""
+    subprocess.run([sys.executable, "-c", line], check=True)
+
+
+def test_a_subclass_may_leave_the_signals_alone() -> None:
+    class Quiet(monoceros.Server):
+        @contextlib.contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            yield
+
+    before = signal.getsignal(signal.SIGTERM)
+    seen: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        seen.append(signal.getsignal(signal.SIGTERM))
+        server.should_exit = True
+        await send({"type": "lifespan.startup.complete"})
+
+    server = Quiet(monoceros.Config(app, port=0, log_config=None))
+    server.run()
+    assert seen == [before]

@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Any
 
 from monoceros.asgi import Headers, Message, Scope
+from monoceros.errors import beheaded
 from monoceros.protocol.context import Context
 from monoceros.protocol.messages import checked_bytes, checked_headers, checked_status
 from monoceros.protocol.scope import path_label
@@ -274,7 +275,7 @@ class HTTPCycle:
         if isinstance(exc, asyncio.CancelledError):
             logger.error("%s: cancelled before its response was complete", self.describe())
         else:
-            logger.error("Exception in ASGI application: %s\n", self.describe(), exc_info=exc)
+            logger.error("Exception in ASGI application: %s\n", self.describe(), exc_info=beheaded(exc))
         self._fail()
 
     def _application_returned_early(self) -> None:

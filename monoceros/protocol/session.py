@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Any
 
 from monoceros.asgi import Message, Scope
-from monoceros.errors import ClientDisconnected, FrameError
+from monoceros.errors import ClientDisconnected, FrameError, beheaded
 from monoceros.protocol.context import Context, WebSocketOptions
 from monoceros.protocol.cycle import HTTPCycle, Response
 from monoceros.protocol.messages import NORMAL, checked_bytes, checked_headers, checked_text, close_of
@@ -363,7 +363,7 @@ class WebSocketSession:
         if cancelled:
             logger.error("%s: cancelled before it was closed", self.describe())
         else:
-            logger.error("Exception in ASGI application: %s\n", self.describe(), exc_info=exc)
+            logger.error("Exception in ASGI application: %s\n", self.describe(), exc_info=beheaded(exc))
         if self.phase is _OPEN:
             self._close(INTERNAL_ERROR, "")
         elif self.phase is _CONNECTING or self.phase is _DENYING:

@@ -90,6 +90,18 @@ def render_defaults(config: Config) -> DefaultFields:
     return default_fields(date, "monoceros" if config.server_header else None, headers)
 
 
+def check(config: Config) -> None:
+    """Find what only shows when the options of a loaded Config turn into objects.
+
+    Raises:
+        StartupError: a library that an option asks for isn't installed.
+        UsageError: an option's value has no place here.
+    """
+    _parser_maker(config.http)
+    _websocket_options(config)
+    TrustedHops(config.forwarded_allow_ips)
+
+
 def _parser_maker(http: object) -> Callable[[], FieldParser]:
     name = str(http) if http in _PARSERS else "auto"
     if name == "auto":
@@ -125,7 +137,9 @@ def _import(name: str, table: dict[str, tuple[str, str]]) -> Any:
     try:
         return getattr(importlib.import_module(module), attribute)
     except ImportError as exc:
-        raise StartupError(f"{name} isn't installed ({exc}): `pip install {name}`, or choose another") from exc
+        option = "--http" if table is _PARSERS else "--ws"
+        extra = f"'monoceros[{name}]'" if name == "wsproto" else name
+        raise StartupError(f"{option} {name}: {exc}. `pip install {extra}`, or choose another") from None
 
 
 def _fresh_task_maker(loop: asyncio.AbstractEventLoop) -> Callable[[Any], asyncio.Task[None]]:

@@ -11,11 +11,18 @@ import time
 from collections.abc import Callable
 
 from monoceros.protocol.context import Context
+from monoceros.server.foreign import Guests
 
 logger = logging.getLogger("monoceros.error")
 
 POLL = 0.05
 """Seconds between looks at what is still open. This isn't the hot path, and an event per connection would be."""
+
+PATIENCE = 1.0
+"""Seconds of waiting after which it is said what for."""
+
+NAMED = 3
+"""Requests named in such a line."""
 
 HURRY = 0.5
 """Seconds that those who were told in a hurry have to leave."""
@@ -28,6 +35,7 @@ class Drain:
         context: what they share.
         opening: tells whether accepted connections are still being opened.
         forced: tells whether to wait no longer.
+        guests: connections of a protocol class of the user's own, if there are any.
         notice: seconds after which open-ended conversations are told.
         timeout: seconds after which everything is cut off, or None to wait for ever.
     """
@@ -38,12 +46,14 @@ class Drain:
         opening: Callable[[], bool],
         forced: Callable[[], bool],
         *,
+        guests: Guests | None = None,
         notice: float,
         timeout: float | None,
     ) -> None:
         self._context = context
         self._opening = opening
         self._forced = forced
+        self._guests = guests
         self._notice = notice if timeout is None else min(notice, timeout)
         self._timeout = timeout
 
@@ -57,13 +67,18 @@ class Drain:
         context.lasting = False
         for connection in list(context.connections):
             connection.begin_drain()
+        if self._guests is not None:
+            self._guests.shut_down()
         begun = time.monotonic()
         hurried: float | None = None
-        cut = False
+        cut = said = False
         while (context.connections or self._at_work() or (self._opening() and not cut)) and not self._forced():
             now = time.monotonic()
             if self._timeout is not None and now - begun >= self._timeout:
                 break
+            if not said and now - begun >= PATIENCE and self._at_work():
+                said = True
+                logger.info("Waiting for %s. (CTRL+C to force quit)", self._what_runs())
             if hurried is None and hurry():
                 hurried = now
             if hurried is not None:
@@ -86,17 +101,26 @@ class Drain:
         """Tell whether applications are at work. A task cancelled before its first step couldn't say that it ended."""
         running = self._context.running
         running.difference_update([one for one in running if one.task is not None and one.task.done()])
-        return bool(running)
+        return bool(running) or (self._guests is not None and self._guests.present)
+
+    def _what_runs(self) -> str:
+        """Name a few of the requests that are being served."""
+        names = [running.describe() for running in self._context.running]
+        if not names:
+            return "connections to close"
+        return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
 
     async def _cut_off(self) -> None:
         context = self._context
         tasks = {running.task for running in context.running if running.task is not None}
         if tasks and not self._forced():
-            logger.error("Graceful timeout of %s s exceeded: cancelling %d running requests", self._timeout, len(tasks))
+            logger.error("Graceful timeout of %s s exceeded: cancelling %s", self._timeout, self._what_runs())
         for task in tasks:
             task.cancel("the graceful timeout is exceeded")
         if tasks:
             await asyncio.wait(tasks, timeout=1)
         for connection in list(context.connections):
             connection.abort()
+        if self._guests is not None:
+            self._guests.cut_off()
         await asyncio.sleep(0)

@@ -9,7 +9,7 @@ import logging
 from typing import Any
 
 from monoceros.asgi import LIFESPAN_SPEC_VERSION, Application, Message
-from monoceros.errors import StartupError
+from monoceros.errors import StartupError, beheaded
 
 logger = logging.getLogger("monoceros.error")
 
@@ -62,6 +62,7 @@ class Lifespan:
         if self._mode == "auto" and (self._received == 0 or self._foreign):
             why = f" ({_in_words(error)})" if error is not None else ""
             logger.info("ASGI 'lifespan' protocol appears unsupported%s.", why)
+            logger.info("Application startup complete.")
             return
         if error is None:
             raise StartupError(
@@ -108,7 +109,7 @@ class Lifespan:
         except asyncio.CancelledError:
             raise
         except BaseException as exc:  # noqa: BLE001 - whatever it raises is reported by whoever waits
-            return exc
+            return beheaded(exc)
         return None
 
     async def _receive(self) -> Message:

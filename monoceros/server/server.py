@@ -28,6 +28,7 @@ from monoceros.resources import listeners
 from monoceros.server.acceptor import TLS_SHUTDOWN_TIMEOUT, Acceptor
 from monoceros.server.build import application_of, build_context, render_defaults
 from monoceros.server.drain import Drain
+from monoceros.server.foreign import Guests, ServerState
 from monoceros.server.host import NoHost, WorkerHost
 from monoceros.server.lifespan import Lifespan
 
@@ -45,21 +46,6 @@ _FINISHED = "Finished server process [\x1b[36m%d\x1b[0m]"
 _RUNNING = "Monoceros running on \x1b[1m%s\x1b[0m (Press CTRL+C to quit)"
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-
-class ServerState:
-    """What programs written for the incumbent look at."""
-
-    def __init__(self) -> None:
-        self.context: Context | None = None
-        self.connections: set[Any] = set()
-        self.tasks: set[Any] = set()
-        self.default_headers: list[tuple[bytes, bytes]] = []
-
-    @property
-    def total_requests(self) -> int:
-        """Responses completed and WebSocket sessions ended."""
-        return self.context.requests if self.context is not None else 0
 
 
 class Server:
@@ -85,6 +71,8 @@ class Server:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake: asyncio.Event | None = None
         self._task: asyncio.Task[None] | None = None
+        self._context: Context | None = None
+        self._guests: Guests | None = None
         self._should_exit = False
         self._hurry = False
         self._access_log: AccessLog | None = None
@@ -116,7 +104,7 @@ class Server:
         Raises:
             SystemExit: 3, if the server couldn't start; the reason is logged.
         """
-        with self._capture_signals():
+        with self.capture_signals():
             self._run_loop(sockets, own_process=True)
 
     async def serve(self, sockets: list[socket] | None = None) -> None:
@@ -124,7 +112,7 @@ class Server:
 
         Arguments and exceptions are those of `run`.
         """
-        with self._capture_signals():
+        with self.capture_signals():
             await self._serve(sockets, own_process=False)
         for captured in reversed(self._captured_signals):
             signal.raise_signal(captured)
@@ -235,9 +223,7 @@ class Server:
             app = application_of(config)
             self._access_log = open_access_log(loop.call_soon) if config.access_log else None
             context = build_context(config, app, loop, self._access_log)
-            self.server_state.context = context
-            self.server_state.connections = context.connections
-            self.server_state.tasks = context.running
+            self._context = context
             self.lifespan = Lifespan(app, config.lifespan)
             await self.lifespan.startup()
         except BaseException:
@@ -247,6 +233,10 @@ class Server:
         if config.limit_max_requests is not None:
             context.request_limit = config.limit_max_requests + random.randint(0, config.limit_max_requests_jitter)
             context.limit_reached = self._limit_reached
+        if config.http_protocol_class is None:
+            self.server_state.show(context)
+        else:
+            self._guests = Guests(self.server_state, context.request_limit, self._limit_reached)
         self._tick()
         patience = TLS_SHUTDOWN_TIMEOUT if config.http_protocol_class is None else None
         acceptor = Acceptor(loop, self._sockets, self._protocol_maker(context), config.ssl, patience)
@@ -260,7 +250,7 @@ class Server:
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
         """Drain, shut the application down, and close the listening sockets."""
         logger.info("Shutting down")
-        context = self.server_state.context
+        context = self._context
         assert context is not None
         for acceptor in self.servers:
             acceptor.finish()
@@ -268,6 +258,7 @@ class Server:
         drain = Drain(
             context,
             opening=lambda: any(acceptor.opening for acceptor in self.servers),
+            guests=self._guests,
             forced=lambda: self.force_exit,
             notice=self.config.drain_notice,
             timeout=self.config.timeout_graceful_shutdown,
@@ -333,20 +324,22 @@ class Server:
         )
 
     def _limit_reached(self) -> None:
-        assert self.server_state.context is not None
-        reason = f"Maximum request limit of {self.server_state.context.request_limit} reached"
+        assert self._context is not None
+        reason = f"Maximum request limit of {self._context.request_limit} reached"
         logger.info("%s: this process ends when it has served what it holds", reason)
         self._host.limit_reached(reason)
 
     # The tick.
 
     def _tick(self) -> None:
-        context, loop = self.server_state.context, self._loop
+        context, loop = self._context, self._loop
         assert context is not None
         assert loop is not None
         self._tick_timer = loop.call_later(TICK, self._tick)
         context.tick += 1
         context.defaults = render_defaults(self.config)
+        if self._guests is not None:
+            self._guests.tick(context.defaults)
         self._host.beat()
         if self._access_log is not None:
             self._access_log.review()
@@ -375,8 +368,8 @@ class Server:
     # Signals.
 
     @contextlib.contextmanager
-    def _capture_signals(self) -> Iterator[None]:
-        """Take the signals that stop a server, as long as it runs in the main thread."""
+    def capture_signals(self) -> Iterator[None]:
+        """Take the signals that stop a server, if this is the main thread. Override it to leave them alone."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return

@@ -1,11 +1,14 @@
 """The end of a connection: no response is cut by it, no peer puts it off for ever, and nothing of it stays behind."""
 
 import asyncio
+import contextlib
 import gc
 import weakref
 
 import pytest
 
+from monoceros.asgi import Receive, Scope, Send
+from monoceros.errors import ClientDisconnected
 from monoceros.protocol.http1 import HTTP1Connection
 from tests.doubles.stage import GET, Peer, Stage
 from tests.doubles.transport import FakeTransport
@@ -100,18 +103,31 @@ def test_a_refusal_to_a_peer_that_has_reset_the_connection_ends_it(stage: Stage)
     assert peer.closed
 
 
-def test_a_stream_to_a_peer_that_is_gone_gives_the_loop_its_turn(stage: Stage) -> None:
+@pytest.mark.parametrize("kind", ["http.response.body", "websocket.send"])
+def test_a_stream_to_a_peer_that_is_gone_gives_the_loop_its_turn(kind: str) -> None:
     """An application that never waits would otherwise run to its end before the loop can say that the peer is gone."""
-    peer = stage.connect()
-    peer.send()
-    stage.call.start()
-    stage.call.body(b"x", more=True)
-    peer.transport.abort()
-    assert not peer.closed
-    # One turn of the loop is all that a message without a wait takes.
-    stage.call.body(b"x", more=True)
-    assert peer.closed
-    stage.call.returns()
+    peers: list[Peer] = []
+    sent: list[bool] = []
+
+    async def endless(scope: Scope, receive: Receive, send: Send) -> None:
+        starts = {"http": "http.response.start", "websocket": "websocket.accept"}
+        await send({"type": starts[scope["type"]], "status": 200})
+        await send({"type": kind, "body": b"x", "bytes": b"x", "more_body": True})
+        peers[0].transport.abort()  # a write failed: the loop tells in its next turn
+        with contextlib.suppress(ClientDisconnected):
+            while len(sent) < 100:
+                await send({"type": kind, "body": b"x", "bytes": b"x", "more_body": True})
+                sent.append(peers[0].closed)
+
+    stage = Stage(app=endless)
+    peers.append(stage.connect())
+    if kind == "websocket.send":
+        peers[0].upgrade()
+    else:
+        peers[0].send(GET)
+    assert sent
+    assert all(sent)
+    stage.close()
 
 
 @pytest.mark.parametrize("upgrade", [False, True])

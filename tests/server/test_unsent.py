@@ -19,7 +19,7 @@ from tests.doubles.served import Served, read_answer, serving, until
 PROMPT = 6.0
 """Seconds: less than a TLS handshake (10) or a close (30) may take by themselves, many times what a stop needs."""
 
-BIG = b"x" * (32 << 20)
+BIG = b"x" * (16 << 20)
 
 
 class Pair:
