@@ -6,7 +6,6 @@ calls `drain` and `stop`, which may come from any thread and from a signal handl
 
 import asyncio
 import contextlib
-import gc
 import logging
 import os
 import random
@@ -27,6 +26,7 @@ from monoceros.protocol.http1 import HTTP1Connection
 from monoceros.resources import listeners
 from monoceros.server.acceptor import TLS_SHUTDOWN_TIMEOUT, Acceptor
 from monoceros.server.build import application_of, build_context, render_defaults
+from monoceros.server.collector import settle
 from monoceros.server.drain import Drain
 from monoceros.server.foreign import Guests, ServerState
 from monoceros.server.host import NoHost, WorkerHost
@@ -36,9 +36,6 @@ logger = logging.getLogger("monoceros.error")
 
 TICK = 1.0
 """Seconds between ticks: deadlines are counted in them, and `Date` is rendered."""
-
-YOUNG_GENERATION = 20_000
-"""Objects that are made before the collector looks for cycles: a request leaves none, so rarely is soon enough."""
 
 # The same lines in a terminal's colours: cyan for process numbers, bold for addresses.
 _STARTED = "Started server process [\x1b[36m%d\x1b[0m]"
@@ -74,6 +71,7 @@ class Server:
         self._context: Context | None = None
         self._guests: Guests | None = None
         self._should_exit = False
+        self._asked = False
         self._hurry = False
         self._access_log: AccessLog | None = None
         self._tick_timer: asyncio.TimerHandle | None = None
@@ -142,12 +140,14 @@ class Server:
         Arguments:
             hurry: close idle connections and end open-ended conversations at once.
         """
+        self._asked = True
         self._hurry = self._hurry or hurry
         self._should_exit = True
         self._rouse()
 
     def stop(self) -> None:
         """Stop at once. Safe in any thread and in a signal handler."""
+        self._asked = True
         self.force_exit = True
         self._should_exit = True
         self._rouse()
@@ -169,8 +169,8 @@ class Server:
     def _stop_asked(self) -> None:
         if self._wake is not None:
             self._wake.set()
-        # A start-up that hangs holds nobody's request: somebody in a hurry needn't wait for it.
-        if not self.started and (self._hurry or self.force_exit) and self._task is not None:
+        # A start-up serves nobody yet, and may never end: whoever asks for a stop needn't wait for it.
+        if not self.started and self._asked and self._task is not None:
             self._task.cancel()
 
     # Its life.
@@ -193,11 +193,16 @@ class Server:
             asyncio.current_task().uncancel()  # type: ignore[union-attr]
         if self.started:
             if own_process:
-                _settle_collector()
+                settle()
             assert self._wake is not None
-            while not self._should_exit:
-                self._wake.clear()
-                await self._wake.wait()
+            try:
+                while not self._should_exit:
+                    self._wake.clear()
+                    await self._wake.wait()
+            except asyncio.CancelledError:
+                # Whoever cancels this wants it gone: no request is waited for, yet the application is shut down.
+                await self._end(timeout=0)
+                raise
             await self.shutdown(sockets)
         logger.info("Finished server process [%d]", pid, extra={"color_message": _FINISHED})
 
@@ -214,7 +219,7 @@ class Server:
         self._loop = loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
         self._task = asyncio.current_task()
-        if self._should_exit and self._hurry:
+        if self._asked:
             raise asyncio.CancelledError
         if not config.loaded:
             config.load()
@@ -249,6 +254,9 @@ class Server:
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
         """Drain, shut the application down, and close the listening sockets."""
+        await self._end(self.config.timeout_graceful_shutdown)
+
+    async def _end(self, timeout: float | None) -> None:
         logger.info("Shutting down")
         context = self._context
         assert context is not None
@@ -261,7 +269,7 @@ class Server:
             guests=self._guests,
             forced=lambda: self.force_exit,
             notice=self.config.drain_notice,
-            timeout=self.config.timeout_graceful_shutdown,
+            timeout=timeout,
         )
         await drain.run(hurry=lambda: self._hurry)
         for acceptor in self.servers:
@@ -379,12 +387,3 @@ class Server:
         finally:
             for sig, handler in originals.items():
                 signal.signal(sig, handler)
-
-
-def _settle_collector() -> None:
-    """Leave what start-up made out of every later collection, and collect less often. Only in a process of our own."""
-    gc.collect()
-    gc.freeze()
-    threshold, *older = gc.get_threshold()
-    if 0 < threshold < YOUNG_GENERATION:
-        gc.set_threshold(YOUNG_GENERATION, *older)

@@ -268,6 +268,46 @@ def test_serve_raises_signals_again_that_came_meanwhile() -> None:
     assert heard == [signal.SIGTERM]
 
 
+def test_a_cancelled_serve_stops_accepting_and_shuts_the_application_down() -> None:
+    seen: list[str] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        for _ in range(2):
+            seen.append((await receive())["type"])
+            await send({"type": seen[-1] + ".complete"})
+
+    async def main() -> int:
+        server = Server(Config(app, port=0, log_config=None))
+        task = asyncio.ensure_future(server.serve())
+        while not server.started:
+            await asyncio.sleep(0.005)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return server.servers[0].sockets[0].fileno()
+
+    assert run(main()) == -1
+    assert seen == ["lifespan.startup", "lifespan.shutdown"]
+
+
+def test_a_stop_need_not_wait_for_a_start_up_that_never_ends() -> None:
+    entered = threading.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        entered.set()
+        await asyncio.Event().wait()
+
+    server = Server(Config(app, port=0, log_config=None))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    assert entered.wait(PATIENCE)
+    server.drain()
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
+    assert not server.started
+
+
 def test_callback_notify_is_called_in_its_interval() -> None:
     called = threading.Event()
 
