@@ -188,5 +188,5 @@ def test_a_changed_source_restarts_the_worker_in_a_hurry(directory: Path) -> Non
         server.wait_for("Started server process", 2)
         until(lambda: "SyntaxError" in ask(server.port), "the error in an answer")
         (directory / "app.py").write_text(source + "\n")
-        server.wait_for(READY, 2)
+        until(lambda: ask(server.port).isdigit(), "the application in an answer")
         assert int(ask(server.port)) in server.workers
