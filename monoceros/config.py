@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from monoceros.errors import EXIT_STARTUP, StartupError, UsageError
 from monoceros.logs import setup
+from monoceros.logs.lines import running_on
 from monoceros.logs.setup import LOG_LEVELS, LOGGING_CONFIG
 from monoceros.options.keywords import Attributes, Keywords
 from monoceros.options.option import BuiltIn, Origin, Source
@@ -218,12 +219,7 @@ class Config(Attributes):
             )
         for other in others:
             other.close()
-        address = listeners.address(first, tls=self.is_ssl)
-        logger.info(
-            "Monoceros running on %s (Press CTRL+C to quit)",
-            address,
-            extra={"color_message": "Monoceros running on \x1b[1m%s\x1b[0m (Press CTRL+C to quit)"},
-        )
+        running_on(logger, listeners.address(first, tls=self.is_ssl))
         first.set_inheritable(True)
         return first
 

@@ -1,4 +1,4 @@
-"""Text on its way into a log line, and the two lines a WebSocket handshake leaves.
+"""Text on its way into a log line, and the lines that are written from more than one place.
 
 Knows strings and loggers only: no record, no stream, no event loop. The rule it keeps: what a peer sent is shown, never
 obeyed. A control byte in a log can rewrite a terminal's screen or forge a second line (CVE-2020-7694).
@@ -41,6 +41,17 @@ def websocket_accepted(logger: logging.Logger, client: str, path: str) -> None:
 def websocket_refused(logger: logging.Logger, client: str, path: str, status: int) -> None:
     """Log at INFO that a handshake was answered with an HTTP status; the other arguments as `websocket_accepted`."""
     logger.info('%s - "WebSocket %s" %d', escape(client), escape(path), status)
+
+
+def running_on(logger: logging.Logger, address: str) -> None:
+    """Log at INFO where connections are accepted; people and scripts wait for this line.
+
+    Arguments:
+        logger: where to.
+        address: as a browser takes it, or in words.
+    """
+    text, hint = "Monoceros running on", "(Press CTRL+C to quit)"
+    logger.info(f"{text} {address} {hint}", extra={"color_message": f"{text} \x1b[1m{address}\x1b[0m {hint}"})
 
 
 def _escaped(match: re.Match[str]) -> str:

@@ -13,10 +13,11 @@ from monoceros.asgi import Application
 from monoceros.config import Config
 from monoceros.errors import StartupError, UsageError
 from monoceros.logs.access import AccessLog
+from monoceros.logs.formatters import TRACE_LOG_LEVEL
 from monoceros.logs.lines import websocket_accepted, websocket_refused
 from monoceros.protocol.context import Context, WebSocketOptions
 from monoceros.resources.proxy import TrustedHops
-from monoceros.server.trace import TRACE, traced
+from monoceros.server.trace import traced
 from monoceros.server.unsent import holds_unsent
 from monoceros.wire.engine import EngineOptions, FrameEngine
 from monoceros.wire.framing import HeadLimits
@@ -41,7 +42,7 @@ _ENGINES = {
 def application_of(config: Config) -> Application:
     """Return the loaded application, traced if the log is that fine."""
     app: Application = config.loaded_app
-    return traced(app) if logger.getEffectiveLevel() <= TRACE else app
+    return traced(app) if logger.getEffectiveLevel() <= TRACE_LOG_LEVEL else app
 
 
 def build_context(
@@ -86,8 +87,7 @@ def build_context(
 def render_defaults(config: Config) -> DefaultFields:
     """Return the default response fields as they are this second."""
     date = formatdate(usegmt=True) if config.date_header else None
-    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in config.headers]
-    return default_fields(date, "monoceros" if config.server_header else None, headers)
+    return default_fields(date, None, config.encoded_headers)
 
 
 def check(config: Config) -> None:

@@ -1,5 +1,6 @@
 """What a server tells whoever runs it: a supervisor's worker, a Gunicorn worker, or nobody."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 
@@ -23,7 +24,7 @@ class NoHost:
         drain: called when a recycling limit is reached.
     """
 
-    def __init__(self, drain: "DrainCallback") -> None:
+    def __init__(self, drain: Callable[[], None]) -> None:
         self._drain = drain
 
     def server_ready(self) -> None:
@@ -35,9 +36,3 @@ class NoHost:
     def limit_reached(self, reason: str) -> None:
         """Whoever started this process starts it again."""
         self._drain()
-
-
-class DrainCallback(Protocol):
-    """Begins a drain."""
-
-    def __call__(self) -> None: ...

@@ -21,6 +21,7 @@ from typing import Any
 from monoceros.config import Config
 from monoceros.errors import EXIT_STARTUP, StartupError, UsageError
 from monoceros.logs.access import AccessLog, open_access_log
+from monoceros.logs.lines import running_on
 from monoceros.protocol.context import Context
 from monoceros.protocol.http1 import HTTP1Connection
 from monoceros.resources import listeners
@@ -37,10 +38,9 @@ logger = logging.getLogger("monoceros.error")
 TICK = 1.0
 """Seconds between ticks: deadlines are counted in them, and `Date` is rendered."""
 
-# The same lines in a terminal's colours: cyan for process numbers, bold for addresses.
+# The same lines in a terminal's colours: cyan for process numbers.
 _STARTED = "Started server process [\x1b[36m%d\x1b[0m]"
 _FINISHED = "Finished server process [\x1b[36m%d\x1b[0m]"
-_RUNNING = "Monoceros running on \x1b[1m%s\x1b[0m (Press CTRL+C to quit)"
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -316,12 +316,7 @@ class Server:
 
     def _announce(self) -> None:
         for sock in self._sockets:
-            address = listeners.address(sock, tls=self.config.ssl is not None)
-            logger.info(
-                "Monoceros running on %s (Press CTRL+C to quit)",
-                address,
-                extra={"color_message": _RUNNING},
-            )
+            running_on(logger, listeners.address(sock, tls=self.config.ssl is not None))
 
     def _protocol_maker(self, context: Context) -> Any:
         protocol = self.config.http_protocol_class

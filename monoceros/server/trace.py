@@ -5,8 +5,8 @@ import logging
 from typing import Any
 
 from monoceros.asgi import Application, Message, Receive, Scope, Send
+from monoceros.logs.formatters import TRACE_LOG_LEVEL
 
-TRACE = 5
 _SIZED = {"body": "bytes", "bytes": "bytes", "text": "chars"}
 
 
@@ -21,20 +21,20 @@ def traced(app: Application) -> Application:
 
         async def traced_receive() -> Message:
             message = await receive()
-            logger.log(TRACE, "%s Receive %s", who, _outline(message))
+            logger.log(TRACE_LOG_LEVEL, "%s Receive %s", who, _outline(message))
             return message
 
         async def traced_send(message: Message) -> None:
-            logger.log(TRACE, "%s Send %s", who, _outline(message))
+            logger.log(TRACE_LOG_LEVEL, "%s Send %s", who, _outline(message))
             await send(message)
 
-        logger.log(TRACE, "%s Started scope=%s", who, _outline(scope))
+        logger.log(TRACE_LOG_LEVEL, "%s Started scope=%s", who, _outline(scope))
         try:
             await app(scope, traced_receive, traced_send)
         except BaseException:
-            logger.log(TRACE, "%s Raised exception", who)
+            logger.log(TRACE_LOG_LEVEL, "%s Raised exception", who)
             raise
-        logger.log(TRACE, "%s Completed", who)
+        logger.log(TRACE_LOG_LEVEL, "%s Completed", who)
 
     return application
 

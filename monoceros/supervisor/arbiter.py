@@ -15,6 +15,7 @@ from socket import socket
 
 from monoceros.config import Config
 from monoceros.errors import EXIT_STARTUP, StartupError
+from monoceros.logs.lines import running_on
 from monoceros.resources import listeners
 from monoceros.supervisor import events as ev
 from monoceros.supervisor import reports
@@ -72,7 +73,7 @@ class Arbiter:
                 set_title("master", config.app)
                 self._selector.register(self._signals, selectors.EVENT_READ)
                 for sock in self.sockets:
-                    reports.running_on(listeners.address(sock, tls=config.is_ssl))
+                    running_on(logger, listeners.address(sock, tls=config.is_ssl))
                 reports.threads_at_fork()
                 if config.should_reload:
                     self._start_watcher()

@@ -19,12 +19,6 @@ def with_pid(text: str, pid: int, ending: str = "") -> None:
     logger.info(f"{text} [{pid}]{ending}", extra={"color_message": f"{text} [{highlighted}]{ending}"})
 
 
-def running_on(place: str) -> None:
-    """Log where the server listens."""
-    text, hint = "Monoceros running on", "(Press CTRL+C to quit)"
-    logger.info(f"{text} {place} {hint}", extra={"color_message": f"{text} \x1b[1m{place}\x1b[0m {hint}"})
-
-
 def how_it_ended(code: int) -> str:
     """An exit code in words; minus a signal's number if a signal ended the process."""
     if code == -signal.SIGKILL:

@@ -200,11 +200,8 @@ def encode_head(
     except (TypeError, ValueError):
         raise _field_fault(headers) from None
     framing = _frame(lines, watched, status, whole, keep_alive, new, head_request)
-    fields = b"\r\n".join(lines)
-    if len(fields) - len(fields.translate(None, CONTROLS)) != 2 * len(lines) - 2 and lines:
-        raise _field_fault(headers)
     start = STATUS_LINES[status] + _remaining_defaults(defaults, watched)
-    return b"".join((start, fields, b"\r\n\r\n" if lines else b"\r\n")), *framing
+    return start + _joined(lines, headers), *framing
 
 
 def _frame(
@@ -279,15 +276,25 @@ def encode_switch(headers: Iterable[tuple[bytes, bytes]], defaults: DefaultField
                 watched.append((prefix, value))
     except (TypeError, ValueError):
         raise _field_fault(headers) from None
-    fields = b"\r\n".join(lines)
-    if len(fields) - len(fields.translate(None, CONTROLS)) != 2 * len(lines) - 2:
-        raise _field_fault(headers)
-    return b"".join((STATUS_LINES[101], _remaining_defaults(defaults, watched), fields, b"\r\n\r\n"))
+    return STATUS_LINES[101] + _remaining_defaults(defaults, watched) + _joined(lines, headers)
 
 
 def encode_chunk(data: bytes) -> bytes:
     """Return `data`, which isn't empty, as one chunk."""
     return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def _joined(lines: list[bytes], headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Return the end of a head: field lines and the empty line.
+
+    Raises:
+        RuntimeError: a control stands elsewhere than where one line is ended; says in which field.
+    """
+    lines.append(b"\r\n")
+    fields = b"\r\n".join(lines)
+    if len(fields) - len(fields.translate(None, CONTROLS)) != 2 * len(lines):
+        raise _field_fault(headers)
+    return fields
 
 
 def _remaining_defaults(defaults: DefaultFields, own: list[tuple[bytes, bytes]]) -> bytes:

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from monoceros.asgi import Message, Receive, Scope, Send
-from monoceros.server.trace import TRACE, traced
+from monoceros.logging import TRACE_LOG_LEVEL
+from monoceros.server.trace import traced
 
 
 def exchange(app: object, caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -16,7 +17,7 @@ def exchange(app: object, caplog: pytest.LogCaptureFixture) -> list[str]:
         pass
 
     scope = {"type": "http", "client": ("127.0.0.1", 5000), "headers": [(b"cookie", b"secret")]}
-    with caplog.at_level(TRACE, "monoceros.asgi"):
+    with caplog.at_level(TRACE_LOG_LEVEL, "monoceros.asgi"):
         asyncio.run(traced(app)(scope, receive, send))  # type: ignore[arg-type]
     return caplog.messages
 

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from monoceros.logs.lines import running_on
 from monoceros.supervisor.channel import channel_pair
 from monoceros.supervisor.crew import Child
 from monoceros.supervisor.handle import State
-from monoceros.supervisor.reports import how_it_ended, running_on, threads_at_fork, with_pid, worker_ended
+from monoceros.supervisor.reports import how_it_ended, threads_at_fork, with_pid, worker_ended
 from monoceros.supervisor.scoreboard import Scoreboard
 
 
@@ -62,7 +63,7 @@ def test_only_an_end_that_nobody_wanted_is_loud(
 def test_messages_have_a_form_for_terminals(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "monoceros.error"):
         with_pid("Started parent process", 5)
-        running_on("http://[::1]:8000")
+        running_on(logging.getLogger("monoceros.error"), "http://[::1]:8000")
     plain = ["Started parent process [5]", "Monoceros running on http://[::1]:8000 (Press CTRL+C to quit)"]
     assert [record.message for record in caplog.records] == plain
     for record, text in zip(caplog.records, plain, strict=True):

@@ -361,3 +361,7 @@ def test_a_switch_of_protocols_has_the_fields_given_and_the_default_ones() -> No
 def test_a_chunk_has_its_size_in_hexadecimal() -> None:
     """RFC 9112, section 7.1."""
     assert encode_chunk(b"x" * 26) == b"1a\r\n" + b"x" * 26 + b"\r\n"
+
+
+def test_a_switch_without_fields_ends_its_head_all_the_same() -> None:
+    assert encode_switch([], NONE) == b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
