@@ -6,8 +6,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 RUNTIME := $(VENV)/.runtime
 APP ?= examples.chat:app
+APT := DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0
 
-.PHONY: run test check format docs bench clean
+.PHONY: run test check format docs bench soak nginx clean
 
 $(STAMP): pyproject.toml monoceros/__init__.py
 	$(PYTHON) -m venv $(VENV)
@@ -22,7 +23,7 @@ $(RUNTIME): pyproject.toml monoceros/__init__.py
 run: $(RUNTIME)
 	@exec $(BIN)/monoceros-serve $(APP) --host 127.0.0.1 --port 8000
 
-test: $(STAMP)
+test: $(STAMP) | nginx
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -41,6 +42,17 @@ docs: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks
+
+soak: $(STAMP) | nginx
+	@exec $(BIN)/python -m tests.soak $(SOAK)
+
+# A real nginx for the tests that put one in front. Only root can install it; without it those tests say what is missing.
+nginx:
+	@PATH="$$PATH:/usr/sbin:/usr/local/sbin"; \
+	if command -v nginx >/dev/null || [ "$$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then exit 0; fi; \
+	install() { $(APT) install -y --no-install-recommends nginx-light >/dev/null; }; \
+	install 2>/dev/null || { $(APT) update >/dev/null && install; } || \
+	echo "nginx-light can't be installed: the tests that need nginx will fail." >&2
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

@@ -24,6 +24,9 @@ from monoceros.options.option import Option, Place, Section, display
 from monoceros.options.signature import signed
 from monoceros.options.sources import ARGUMENTS, FLAGS, Settings, gather
 from monoceros.options.table import OPTIONS
+from monoceros.service import identity
+from monoceros.service.pidfile import PidFile
+from monoceros.supervisor.luggage import Start
 
 if TYPE_CHECKING:
     from monoceros.options.keywords import Keywords
@@ -52,11 +55,11 @@ def make_server(config: Config) -> SingleServer:
     return Server(config)
 
 
-def make_master(config: Config) -> Master:
+def make_master(config: Config, *, read: Callable[[], Config] | None, pid_file: PidFile | None, start: Start) -> Master:
     """Return the supervisor of worker processes."""
     from monoceros.supervisor.arbiter import Arbiter
 
-    return Arbiter(config)
+    return Arbiter(config, read=read, pid_file=pid_file, directory=start.directory, luggage=start.luggage)
 
 
 _APP_DIR = inspect.Parameter("app_dir", inspect.Parameter.KEYWORD_ONLY, default=None, annotation="str | None")
@@ -83,13 +86,15 @@ def run(app: Any, *, app_dir: str | None = None, **options: "Unpack[Keywords]") 
 def serve(
     config: Config,
     *,
+    read: Callable[[], Config] | None = None,
     make_server: Callable[[Config], SingleServer] = make_server,
-    make_master: Callable[[Config], Master] = make_master,
+    make_master: Callable[..., Master] = make_master,
 ) -> None:
     """Serve as a Config says, in this process or in workers, until stopped. Returns if that went well.
 
     Arguments:
         config: the options, not loaded.
+        read: gathers the options again, for a reload; None if they can't change.
         make_server: makes the server for this process.
         make_master: makes the supervisor.
 
@@ -97,6 +102,7 @@ def serve(
         UsageError: options contradict each other.
         SystemExit: as for `run`.
     """
+    start = Start.of(os.environ)
     config.check()
     if config.use_subprocess and not isinstance(config.app, str):
         logger.error(
@@ -104,13 +110,36 @@ def serve(
             "'module:attribute', not as an object"
         )
         sys.exit(STARTUP_FAILURE)
+    identity.resolve(config.user, config.group)
+    identity.enter(config.chdir, config.umask)
+    if start.is_trial:
+        _check_application(config)
+        return
     try:
-        code = make_master(config).run() if config.use_subprocess else _serve_here(make_server(config))
+        with _named_by(config.pid_file) as pid_file:
+            if config.use_subprocess or start.luggage is not None:
+                code = make_master(config, read=read, pid_file=pid_file, start=start).run()
+            else:
+                code = _serve_here(make_server(config))
     except StartupError as exc:
         logger.error("%s", exc)
         sys.exit(STARTUP_FAILURE)
     if code:
         sys.exit(code)
+
+
+@contextlib.contextmanager
+def _named_by(path: str | os.PathLike[str] | None) -> Iterator[PidFile | None]:
+    """Let a file name this process, if it shall."""
+    if path is None:
+        yield None
+        return
+    pid_file = PidFile(path)
+    pid_file.claim()
+    try:
+        yield pid_file
+    finally:
+        pid_file.release()
 
 
 def _serve_here(server: SingleServer) -> int:
@@ -173,33 +202,55 @@ def _command(context: click.Context, /, **parameters: object) -> None:
         for word in FLAGS | ARGUMENTS
         if context.get_parameter_source(_parameter_name(word)) is ParameterSource.COMMANDLINE
     }
+    here = Path.cwd()
+
+    def read() -> Settings:
+        return gather(given, os.environ, here)
+
     try:
-        _act(gather(given, os.environ, Path.cwd()))
+        _act(read)
     except UsageError as exc:
         _refuse(str(exc))
 
 
-def _act(settings: Settings) -> None:
+def _act(read: Callable[[], Settings]) -> None:
     """Serve, or only check or print the settings."""
-    sys.path.insert(0, os.path.abspath(str(settings.values["app_dir"])))
+
+    def make_config() -> Config:
+        settings = read()
+        return Config.from_settings(settings.values["app"], settings)
+
+    settings = read()
     config = Config.from_settings(settings.values["app"], settings)
     if settings.values["print_config"]:
         _print_config(config)
         return
     if config.app is None:
         raise UsageError("APP is missing: name the application as module:attribute, or set MONOCEROS_APP")
+    _search_in(str(settings.values["app_dir"]), config.chdir)
     if settings.values["check_config"]:
         _check_config(config)
         return
-    serve(config)
+    serve(config, read=make_config)
 
 
-def _check_config(config: Config) -> None:
+def _search_in(app_dir: str, chdir: str | os.PathLike[str] | None) -> None:
+    """Let modules be searched for in a directory first; it is relative to the one that is changed to."""
+    sys.path.insert(0, os.path.abspath(os.path.join(chdir or "", app_dir)))
+
+
+def _check_application(config: Config) -> None:
     from monoceros.server.build import check
 
     config.load()
     config.get_loop_factory()
     check(config)
+
+
+def _check_config(config: Config) -> None:
+    identity.resolve(config.user, config.group)
+    identity.enter(config.chdir, config.umask)
+    _check_application(config)
     click.echo(f"The configuration is good, and {config.app} can be served")
 
 

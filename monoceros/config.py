@@ -22,8 +22,10 @@ from monoceros.options.keywords import Attributes, Keywords
 from monoceros.options.option import BuiltIn, Origin, Source
 from monoceros.options.signature import signed
 from monoceros.options.sources import Settings, fall_back, from_keywords, settle
+from monoceros.options.system_kinds import Address
 from monoceros.options.table import KEYWORDS, POSITIONAL
 from monoceros.options.watched import resolve
+from monoceros.service import cpus
 
 if TYPE_CHECKING:
     import asyncio
@@ -57,6 +59,7 @@ class Config(Attributes):
         http_protocol_class: the user's own protocol class once loaded, or None for ours.
         ws_protocol_class: the same for WebSocket.
         reload_dirs_excludes: the directories that are not watched for changes.
+        from_env_file: the environment variables that `env_file` has set.
 
     Raises:
         UsageError: a value is not accepted.
@@ -66,6 +69,7 @@ class Config(Attributes):
     app: Any
     sources: dict[str, str]
     reload_dirs_excludes: list[Path]
+    from_env_file: dict[str, str]
     loaded: bool = False
     loaded_app: Any = None
     ssl: SSLContext | None = None
@@ -97,12 +101,14 @@ class Config(Attributes):
             value = settings.values[name]
             self.__dict__[name] = BUILT_IN[value] if isinstance(value, BuiltIn) else value
         self.__dict__["headers"] = self.headers or []
+        self.__dict__["bind"] = self.bind or []
         self.configure_logging()
         for warning in settings.warnings:
             logger.warning(warning)
         self._resolve_reload()
+        self.from_env_file = {}
         if self.env_file is not None:
-            _load_environment(self.env_file)
+            self.from_env_file = _load_environment(self.env_file)
         self._fall_back()
         if self.reload and self.workers > 1:
             logger.warning("workers has no effect while reload is on: there is one worker")
@@ -160,6 +166,7 @@ class Config(Attributes):
             log_level=self.log_level,
             use_colors=self.use_colors,
             access_log=self.access_log,
+            access_log_file=self.access_log_file,
         )
 
     def check(self) -> None:
@@ -180,10 +187,8 @@ class Config(Attributes):
         """
         if self.loaded:
             return
-        self.check()
+        self.load_tls()
         self.encoded_headers = self._encode_headers()
-        with _failures_logged(traceback=False):
-            self.ssl = self._make_ssl_context()
         with _failures_logged():
             self.http_protocol_class = _custom_class("http", self.http)
             self.ws_protocol_class = _custom_class("ws", self.ws)
@@ -191,6 +196,18 @@ class Config(Attributes):
         if self.interface == "wsgi":
             self.ws_protocol_class = None
         self.loaded = True
+
+    def load_tls(self) -> None:
+        """Read the certificate and its key, which may be root's alone. A second call does nothing.
+
+        Raises:
+            SystemExit: 3: they can't be used; the reason is logged.
+            UsageError: options contradict each other.
+        """
+        if self.ssl is None:
+            self.check()
+            with _failures_logged(traceback=False):
+                self.ssl = self._make_ssl_context()
 
     def load_app(self) -> Any:
         """Import the application, call its factory, and return it as an ASGI 3 callable; `interface` becomes known.
@@ -222,6 +239,27 @@ class Config(Attributes):
         running_on(logger, listeners.address(first, tls=self.is_ssl))
         first.set_inheritable(True)
         return first
+
+    def open_listeners(self) -> list[socket]:
+        """Return listening sockets: those that systemd passed to this process, else those of the addresses.
+
+        Raises:
+            StartupError: an address can't be bound. None stays open then.
+        """
+        from monoceros.resources import activation, listeners
+
+        passed = activation.take_passed(os.environ, os.getpid())
+        if passed:
+            given = [name for name in ("bind", "host", "port", "uds") if self.sources[name] != "default"]
+            if given:
+                logger.warning("%s: ignored, for the service manager has passed sockets (LISTEN_FDS)", ", ".join(given))
+            return listeners.adopt_passed(passed, backlog=self.backlog)
+        return listeners.bind_places(
+            self.bind or [Address(self.host, self.port, self.uds, self.fd)],
+            backlog=self.backlog,
+            uds_permissions=self.uds_permissions,
+            reuse_port=self.reuse_port,
+        )
 
     def get_loop_factory(self) -> "Callable[[], asyncio.AbstractEventLoop] | None":
         """Return what makes the event loop, or None for asyncio's default.
@@ -257,7 +295,8 @@ class Config(Attributes):
         for option in KEYWORDS.values():
             if option.otherwise is not None and self.__dict__[option.name] is None:
                 self.__dict__[option.name], self.sources[option.name] = fall_back(option, os.environ)
-        self.__dict__["workers"] = self.workers or 1
+        workers: object = self.workers
+        self.__dict__["workers"] = cpus.usable_cpus() if workers == "auto" else workers or 1
 
     def _encode_headers(self) -> list[tuple[bytes, bytes]]:
         encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in self.headers]
@@ -317,8 +356,9 @@ def _custom_class(name: str, value: object) -> type | None:
     return found
 
 
-def _load_environment(path: str | os.PathLike[str]) -> None:
-    """Set the environment variables of a file; those that are set already stay as they are."""
+def _load_environment(path: str | os.PathLike[str]) -> dict[str, str]:
+    """Set the environment variables of a file, and return those; what is set already stays as it is."""
+    former = set(os.environ)
     try:
         from dotenv import load_dotenv
     except ImportError:
@@ -327,6 +367,7 @@ def _load_environment(path: str | os.PathLike[str]) -> None:
     try:
         with open(path, encoding="utf-8") as stream:
             load_dotenv(stream=stream)
+        return {name: value for name, value in os.environ.items() if name not in former}
     except OSError as exc:
         raise UsageError(f"env_file: {path} can't be read: {exc.strerror or exc}") from exc
     except UnicodeDecodeError as exc:

@@ -97,12 +97,12 @@ def test_one_process_serves_by_itself() -> None:
 
 @pytest.mark.parametrize("options", [{"workers": 2}, {"reload": True}])
 def test_the_supervisor_serves_with_workers_and_reload(options: dict[str, Any]) -> None:
-    serve(configured(**options), make_server=not_asked, make_master=lambda config: Master(0))
+    serve(configured(**options), make_server=not_asked, make_master=lambda config, **_: Master(0))
 
 
 def test_the_supervisors_exit_code_is_the_programs() -> None:
     with pytest.raises(SystemExit) as caught:
-        serve(configured(workers=2), make_server=not_asked, make_master=lambda config: Master(3))
+        serve(configured(workers=2), make_server=not_asked, make_master=lambda config, **_: Master(3))
     assert caught.value.code == 3
 
 

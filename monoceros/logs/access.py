@@ -25,6 +25,8 @@ ACCESS_MESSAGE = '%s - "%s %s HTTP/%s" %d'
 
 _HELD_STATUSES = 64  # applications use a dozen; one that counts through them all must not fill the memory
 
+_PLAIN_HANDLERS = frozenset({logging.StreamHandler, logging.FileHandler})  # what is derived from them may do more
+
 _OVERRIDABLE = frozenset({"emit", "filter", "format", "handle"})
 
 
@@ -36,7 +38,7 @@ class _Shape(NamedTuple):
     level_name: str
     stream: io.TextIOWrapper
     descriptor: int
-    file: tuple[int, int]  # device and inode: a log that was rotated by dup2 keeps its descriptor
+    file: tuple[int, int]  # device and inode: a log that is reopened (logs/reopen.py) keeps its descriptor
 
 
 class AccessLog:
@@ -121,8 +123,16 @@ class AccessLog:
 
     def flush(self) -> None:
         """Write the collected lines now. Never raises for what the descriptor says: it ends the log instead."""
-        writer = self._writer
-        if writer is None:
+        writer, shape = self._writer, self._shape
+        if writer is None or shape is None:
+            return
+        try:
+            closed = shape.stream.closed
+        except ValueError:  # detached
+            closed = True
+        if closed:
+            # A file's handler was closed, as `dictConfig` does it: the number may be a client's connection by now.
+            self._lose_stream(writer)
             return
         data = "".join(self._lines).encode("ascii", "backslashreplace")
         self._lines.clear()
@@ -180,6 +190,11 @@ class AccessLog:
             writer.close()
             self._report_dropped(writer)
 
+    def _lose_stream(self, writer: LineWriter) -> None:
+        writer.dropped += len(self._lines)
+        self._end_writing()
+        self.review()
+
     def _report_dropped(self, writer: LineWriter) -> None:
         if writer.dropped:
             count, writer.dropped = writer.dropped, 0
@@ -192,8 +207,10 @@ class AccessLog:
     def _place(self) -> str:
         if self._shape is None:
             return "its stream"
-        name = self._shape.stream.name
-        return name if isinstance(name, str) else f"descriptor {self._shape.descriptor}"
+        with contextlib.suppress(ValueError):  # detached
+            if isinstance(self._shape.stream.name, str):
+                return self._shape.stream.name
+        return f"descriptor {self._shape.descriptor}"
 
 
 def open_access_log(call_soon: Callable[[Callable[[], None]], object]) -> AccessLog:
@@ -213,7 +230,8 @@ def _shape_of(logger: logging.Logger) -> _Shape | None:
         return None
     handler = logger.handlers[0]
     if (
-        type(handler) is not logging.StreamHandler
+        not isinstance(handler, logging.StreamHandler)
+        or type(handler) not in _PLAIN_HANDLERS
         or handler.level > logging.INFO
         or handler.filters
         or handler.terminator != "\n"

@@ -1,22 +1,30 @@
 """Configures Python's `logging` for the server: from a dict, from a file, or not at all.
 
-Knows the standard library's two configurators and the formats they are fed from. The rules it keeps: a caller's dict
-isn't changed, and a file that can't be used is named with what is wrong with it. The one file that imports PyYAML.
+Knows the standard library's two configurators, the formats they are fed from, and the access log's file. The rules it
+keeps: a caller's dict isn't changed, and a file that can't be used is named with what is wrong with it. The one file
+that imports PyYAML.
 """
 
 import configparser
+import copy
 import inspect
 import json
 import logging
 import logging.config
 import os
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
 from monoceros.errors import UsageError
-from monoceros.logs.formatters import ACCESS_FORMAT, DEFAULT_FORMAT, TRACE_LOG_LEVEL, ColourizedFormatter
+from monoceros.logs.formatters import (
+    ACCESS_FORMAT,
+    DEFAULT_FORMAT,
+    TRACE_LOG_LEVEL,
+    AccessFormatter,
+    ColourizedFormatter,
+)
 
 LogConfig: TypeAlias = dict[str, Any] | str | os.PathLike[str] | configparser.RawConfigParser | IO[Any]
 
@@ -47,6 +55,8 @@ LOGGING_CONFIG: dict[str, Any] = {
     },
 }
 
+_ACCESS_LOG_FILE = "access_log_file"  # the name of the handler that the option made
+
 _ACCEPTED = (
     "Accepted are a mapping for logging.config.dictConfig (a dict, or a file that ends in .json, .yaml, .yml or .toml) "
     "and, under any other name, an ini file for logging.config.fileConfig."
@@ -59,6 +69,7 @@ def configure(
     log_level: str | int | None = None,
     use_colors: bool | None = None,
     access_log: bool = True,
+    access_log_file: str | os.PathLike[str] | None = None,
 ) -> None:
     """Configure the process's logging.
 
@@ -69,8 +80,12 @@ def configure(
         use_colors: for the formatters "default" and "access" of a mapping, if they are there and take it. None keeps
             the config's. An ini file has no place for it.
         access_log: False takes the handlers from the access logger and stops its records from going further up.
+        access_log_file: the access logger's lines are appended to this file, and go nowhere else: as its first handler
+            formats them, or by `ACCESS_FORMAT`, without colours. A logger that the config left without a level or
+            disabled logs at INFO. None leaves its handlers as they are; without an access log nothing is opened.
 
-    Raises UsageError for a config that can't be read or applied, and for an unknown level.
+    Raises UsageError for a config that can't be read or applied, for an unknown level, and for a file that can't be
+    opened.
     """
     logging.addLevelName(TRACE_LOG_LEVEL, "TRACE")
     level = _level_number(log_level)
@@ -79,10 +94,43 @@ def configure(
     if level is not None:
         for name in ("monoceros.error", "monoceros.access", "monoceros.asgi"):
             logging.getLogger(name).setLevel(level)
+    access_logger = logging.getLogger("monoceros.access")
     if not access_log:
-        access_logger = logging.getLogger("monoceros.access")
         access_logger.handlers = []
         access_logger.propagate = False
+    elif access_log_file is not None:
+        _log_to_file(access_logger, access_log_file)
+
+
+def _log_to_file(access_logger: logging.Logger, path: str | os.PathLike[str]) -> None:
+    try:
+        handler = logging.FileHandler(path, encoding="utf-8")
+    except (OSError, ValueError) as exc:  # ValueError: a path that no system call takes
+        reason = (exc.strerror if isinstance(exc, OSError) else None) or exc
+        raise UsageError(
+            f"access_log_file (--access-log-file): {os.fspath(path)!r} can't be opened: {reason}. "
+            "It has to be a file that this user may write to, in a directory that exists."
+        ) from exc
+    handler.setFormatter(_without_colors(access_logger.handlers))
+    for former in access_logger.handlers:
+        if former.name == _ACCESS_LOG_FILE:  # of an earlier call; a handler of the user's may serve other loggers, too
+            former.close()
+    handler.set_name(_ACCESS_LOG_FILE)
+    access_logger.handlers = [handler]
+    access_logger.propagate = access_logger.disabled = False
+    if access_logger.level == logging.NOTSET and not access_logger.isEnabledFor(logging.INFO):
+        access_logger.setLevel(logging.INFO)
+
+
+def _without_colors(handlers: Sequence[logging.Handler]) -> logging.Formatter:
+    """The formatter that the first of the handlers shows its lines by, as a file needs it."""
+    formatter = next((handler.formatter for handler in handlers if handler.formatter), None)
+    if formatter is None:
+        return AccessFormatter(ACCESS_FORMAT, use_colors=False)
+    if isinstance(formatter, ColourizedFormatter):
+        formatter = copy.copy(formatter)  # the handler may serve other loggers, at a terminal
+        formatter.use_colors = False
+    return formatter
 
 
 def _level_number(log_level: str | int | None) -> int | None:

@@ -36,7 +36,7 @@ class Keywords(TypedDict, total=False):
     reload_delay: float
     reload_includes: list[str] | str | None
     reload_excludes: list[str] | str | None
-    workers: int | None
+    workers: int | Literal["auto"] | None
     proxy_headers: bool
     server_header: bool
     date_header: bool
@@ -71,6 +71,20 @@ class Keywords(TypedDict, total=False):
     limit_request_fields: int
     limit_request_field_size: int
     limit_request_head: int
+    bind: list[str] | str | None
+    uds_permissions: int | str | None
+    reuse_port: bool
+    worker_max_rss: int | None
+    worker_lifetime: float | None
+    preload: bool
+    drain_delay: float
+    access_log_file: str | os.PathLike[str] | None
+    pid_file: str | os.PathLike[str] | None
+    user: str | int | None
+    group: str | int | None
+    umask: int | str | None
+    chdir: str | os.PathLike[str] | None
+    proc_name: str | None
 
 
 class Attributes:
@@ -136,3 +150,17 @@ class Attributes:
     limit_request_fields: int
     limit_request_field_size: int
     limit_request_head: int
+    bind: list[Any]
+    uds_permissions: int | None
+    reuse_port: bool
+    worker_max_rss: int | None
+    worker_lifetime: float | None
+    preload: bool
+    drain_delay: float
+    access_log_file: str | os.PathLike[str] | None
+    pid_file: str | os.PathLike[str] | None
+    user: str | int | None
+    group: str | int | None
+    umask: int | None
+    chdir: str | os.PathLike[str] | None
+    proc_name: str | None

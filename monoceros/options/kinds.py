@@ -81,14 +81,19 @@ def integer(
     return Kind(noun or limits, _or_none(limits, optional), convert, "int | None" if optional else "int", metavar)
 
 
-def limit() -> Kind:
+def limit(*, metavar: str = "N") -> Kind:
     """A number after which something ends; 0 and None are no limit, and become None."""
-    plain = integer(0, optional=True)
+    plain = integer(0, optional=True, metavar=metavar)
     return Kind(plain.noun, plain.accepted, lambda given: plain.convert(given) or None, plain.annotation, plain.metavar)
 
 
-def seconds(*, optional: bool = False) -> Kind:
-    """A duration of 0 or more seconds, whole or not; with `optional` None too, written `none` in text."""
+def seconds(*, optional: bool = False, zero: float | None = 0) -> Kind:
+    """A duration of 0 or more seconds, whole or not; with `optional` None too, written `none` in text.
+
+    Arguments:
+        optional: None is accepted.
+        zero: what 0 becomes; None where no time at all means no limit.
+    """
 
     def convert(given: object) -> object:
         if optional and _is_none(given):
@@ -98,7 +103,7 @@ def seconds(*, optional: bool = False) -> Kind:
             raise ValueError
         if not math.isfinite(number) or number < 0:
             raise ValueError
-        return number
+        return number or zero
 
     return Kind(
         "a number of seconds",

@@ -30,6 +30,7 @@ class Section(enum.Enum):
     APPLICATION = "Application"
     ADDRESS = "Address"
     PROCESSES = "Processes"
+    SERVICE = "As a service"
     RELOAD = "Reload"
     PROTOCOL = "Protocols"
     WEBSOCKET = "WebSocket"

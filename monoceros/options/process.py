@@ -4,7 +4,7 @@ Declarations only. The rule it keeps: the order is that of the incumbent's `Conf
 position.
 """
 
-from monoceros.options import kinds
+from monoceros.options import kinds, system_kinds
 from monoceros.options.option import BuiltIn, Option, Place, Section
 
 LOG_LEVELS = ("critical", "error", "warning", "info", "debug", "trace")
@@ -221,11 +221,12 @@ PROCESS_OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         name="workers",
-        kind=kinds.integer(0, optional=True),
+        kind=system_kinds.worker_count(),
         default=None,
         fallback="WEB_CONCURRENCY",
         otherwise=1,
-        help="Worker processes. Unset: $WEB_CONCURRENCY, else 1. Not together with reload.",
+        help="Worker processes. auto: as many as this process may use CPUs, by its affinity and its control group. "
+        "Unset: $WEB_CONCURRENCY, else 1. Not together with reload.",
         section=Section.PROCESSES,
         attribute="int",
         difference="A worker is replaced before it goes, and no request is dropped meanwhile.",

@@ -5,12 +5,13 @@ The command line, the environment, the file, `Config`, its signature, docs/setti
 
 from monoceros.options.option import Option, Place
 from monoceros.options.process import PROCESS_OPTIONS, PROGRAM_OPTIONS
+from monoceros.options.service import SERVICE_OPTIONS
 from monoceros.options.traffic import OWN_OPTIONS, TRAFFIC_OPTIONS
 
 # By position too, in this order.
 POSITIONAL: tuple[Option, ...] = PROCESS_OPTIONS + TRAFFIC_OPTIONS
 
-OPTIONS: tuple[Option, ...] = POSITIONAL + OWN_OPTIONS + PROGRAM_OPTIONS
+OPTIONS: tuple[Option, ...] = POSITIONAL + OWN_OPTIONS + SERVICE_OPTIONS + PROGRAM_OPTIONS
 
 KEYWORDS: dict[str, Option] = {option.name: option for option in OPTIONS if Place.KEYWORD in option.places}
 

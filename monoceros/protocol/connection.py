@@ -23,6 +23,7 @@ class Connection(asyncio.Protocol):
         "_context",
         "_drained",
         "_reading_paused",
+        "_spared",
         "_template",
         "_transport",
         "_trusted",
@@ -37,6 +38,7 @@ class Connection(asyncio.Protocol):
         self._context = context
         self._drained: asyncio.Future[None] | None = None
         self._reading_paused = False
+        self._spared = -1
         self.write_paused = False
         self.deadline = NEVER
 
@@ -115,6 +117,18 @@ class Connection(asyncio.Protocol):
                 self._transport.write_eof()
             except OSError:
                 self._transport.abort()  # the peer has reset the connection, and the loop hasn't heard of it yet
+
+    def spare(self) -> bool:
+        """Put off the close of an idle connection until the next tick, if a request has arrived and isn't read yet.
+
+        Closing would reset it. Returns whether it is put off: never twice in a row, for under TLS what has arrived may
+        be no more than the peer's own goodbye.
+        """
+        now = self._context.tick
+        if now == self._spared or self._transport.is_closing() or not self._context.holds_unread(self._transport):
+            return False
+        self.deadline = self._spared = now + 1
+        return True
 
     def close(self) -> None:
         """Close the connection, after what was written. Whoever calls looks after it: `deadline_passed` comes."""

@@ -97,6 +97,7 @@ class Context:
         requests: responses completed and sessions ended.
         request_limit: the count at which `limit_reached` is called, once.
         limit_concurrency: how many applications may be at work at once, or None.
+        holds_unread: tells whether the peer of a transport has sent what nobody has read yet.
         holds_unsent: tells whether a transport holds what the peer hasn't taken yet.
         lasting: connections persist after a response. False while draining, and without keep-alive.
         access_log: logs one response, or None.
@@ -112,6 +113,7 @@ class Context:
         "create_task",
         "defaults",
         "head_timeout",
+        "holds_unread",
         "holds_unsent",
         "keep_alive",
         "lasting",
@@ -161,6 +163,7 @@ class Context:
         self.request_limit = NEVER
         self.limit_reached: Callable[[], None] = _do_nothing
         self.limit_concurrency: int | None = None
+        self.holds_unread: Callable[[asyncio.Transport], bool] = _has_read_all
         self.holds_unsent: Callable[[asyncio.Transport], bool] = _buffers
         self.lasting = True
         self.access_log: Callable[[str, str, str, str, int], None] | None = None
@@ -195,6 +198,10 @@ def _task_maker(loop: asyncio.AbstractEventLoop) -> Callable[[Coroutine[Any, Any
 
 def _do_nothing() -> None:
     pass
+
+
+def _has_read_all(transport: asyncio.Transport) -> bool:
+    return False
 
 
 def _buffers(transport: asyncio.Transport) -> bool:

@@ -275,7 +275,7 @@ class HTTP1Connection(Connection):
             self.deadline = self._context.tick + max(self._context.keep_alive, 1)
         elif self._transport.is_closing():
             self._transport.abort()
-        else:
+        elif not self.spare():
             self.close()
 
     def begin_drain(self) -> None:
@@ -286,7 +286,7 @@ class HTTP1Connection(Connection):
 
     def close_if_idle(self) -> None:
         """Close, if nothing is being served."""
-        if self._cycle is None and self._session is None:
+        if self._cycle is None and self._session is None and not self.spare():
             self.close()
 
     def cut_off(self) -> None:

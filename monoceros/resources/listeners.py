@@ -11,7 +11,7 @@ import os
 import socket
 import sys
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from monoceros.errors import StartupError, UsageError
 from monoceros.resources import unix_listeners
@@ -22,6 +22,19 @@ _PICKS = 10
 
 # IPv6 errors of a machine without IPv6, or of a container whose /etc/hosts names ::1 but whose loopback lacks it.
 _UNSUPPORTED = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
+
+
+class Place(Protocol):
+    """What one `--bind` names; exactly one of `host`, `uds` and `fd` is given."""
+
+    @property
+    def host(self) -> str | None: ...
+    @property
+    def port(self) -> int: ...
+    @property
+    def uds(self) -> str | None: ...
+    @property
+    def fd(self) -> int | None: ...
 
 
 class Target(NamedTuple):
@@ -72,6 +85,60 @@ def bind(
     if not 0 <= port <= 65535:
         raise UsageError(f"--port is {port}: it must be from 0 to 65535 (0 picks a free one).")
     return bind_targets(resolve(host, port), backlog=backlog, reuse_port=reuse_port)
+
+
+def bind_places(
+    places: Iterable[Place], *, backlog: int, uds_permissions: int | None = None, reuse_port: bool = False
+) -> list[socket.socket]:
+    """Open the listening sockets of several places, or none.
+
+    Arguments and exceptions are those of `bind`.
+    """
+    opened: list[socket.socket] = []
+    try:
+        for place in places:
+            opened += bind(
+                host=place.host,
+                port=place.port,
+                uds=place.uds,
+                fd=place.fd,
+                backlog=backlog,
+                uds_permissions=uds_permissions,
+                reuse_port=reuse_port,
+            )
+    except BaseException:
+        release(opened, unlink_uds=True)
+        raise
+    return opened
+
+
+def adopt_passed(
+    descriptors: Iterable[int], *, backlog: int, identity: tuple[int, int] | None = None
+) -> list[socket.socket]:
+    """Take sockets that are this process's alone, such as systemd's: the descriptors passed are closed.
+
+    Arguments and exceptions are those of `adopt`.
+    """
+    adopted: list[socket.socket] = []
+    for descriptor in descriptors:
+        adopted.append(adopt(descriptor, backlog=backlog, identity=identity))
+        os.close(descriptor)
+    return adopted
+
+
+def twin(sock: socket.socket, *, backlog: int) -> socket.socket:
+    """Open another socket on the address of a TCP socket that was bound with `reuse_port`.
+
+    Raises:
+        StartupError: it can't be bound.
+    """
+    host, port, *scope = sock.getsockname()
+    target = Target(sock.family, host, port, scope[1] if len(scope) == 2 else 0)
+    alone = sock.family != socket.AF_INET6 or not sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
+    try:
+        return _open(target, backlog=backlog, reuse_port=True, alone=alone)
+    except OSError as error:
+        raise StartupError(_explanation(error, target)) from error
 
 
 def resolve(host: str | None, port: int) -> list[Target]:

@@ -31,13 +31,13 @@ class Acceptor:
 
     Arguments:
         loop: the event loop.
-        sockets: the listeners. They are the caller's to close.
+        sockets: the first listeners. All are the caller's to close.
         make_protocol: makes the protocol of one connection.
         tls: the TLS context, or None.
         tls_shutdown_timeout: seconds the end of a TLS connection may take; None leaves it to the loop.
 
     Attributes:
-        sockets: the listeners.
+        sockets: the listeners, as they are now.
     """
 
     def __init__(
@@ -77,6 +77,18 @@ class Acceptor:
             self._accepting = False
             for sock in self.sockets:
                 self._loop.remove_reader(sock.fileno())
+
+    def add(self, sock: socket) -> None:
+        """Accept on one more listener, as on the others."""
+        self.sockets += (sock,)
+        if self._accepting:
+            self._loop.add_reader(sock.fileno(), self._accept, sock, BATCH)
+
+    def remove(self, sock: socket) -> None:
+        """Accept no more on a listener that others go on with: what waits in its backlog is theirs."""
+        self.sockets = tuple(each for each in self.sockets if each is not sock)
+        if self._accepting:
+            self._loop.remove_reader(sock.fileno())
 
     def tick(self) -> None:
         """A second has passed: try again, if there was no descriptor left."""

@@ -18,6 +18,7 @@ from monoceros.logs.lines import websocket_accepted, websocket_refused
 from monoceros.protocol.context import Context, WebSocketOptions
 from monoceros.resources.proxy import TrustedHops
 from monoceros.server.trace import traced
+from monoceros.server.unread import holds_unread
 from monoceros.server.unsent import holds_unsent
 from monoceros.wire.engine import EngineOptions, FrameEngine
 from monoceros.wire.framing import HeadLimits
@@ -76,6 +77,7 @@ def build_context(
     if access_log is not None:
         context.access_log = access_log.log
     context.websocket_log = _log_websocket
+    context.holds_unread = holds_unread
     context.holds_unsent = holds_unsent
     if config.proxy_headers:
         hops = TrustedHops(config.forwarded_allow_ips)

@@ -18,12 +18,14 @@ class ServerState:
         connections: those that are open.
         tasks: applications at work.
         default_headers: the response fields of the server, rendered once a second.
+        loop_lag: seconds that the last tick came late: how long the event loop had been busy with something else.
     """
 
     def __init__(self) -> None:
         self.connections: set[Any] = set()
         self.tasks: set[Any] = set()
         self.default_headers: list[tuple[bytes, bytes]] = []
+        self.loop_lag = 0.0
         self._context: Context | None = None
         self._foreign_requests = 0
 

@@ -1,4 +1,4 @@
-"""What a server tells whoever runs it: a supervisor's worker, a Gunicorn worker, or nobody."""
+"""What a server tells whoever runs it: a supervisor's worker, a Gunicorn worker, the process itself, or nobody."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -16,9 +16,12 @@ class WorkerHost(Protocol):
     def limit_reached(self, reason: str) -> None:
         """A recycling limit is reached, once. The server goes on until it is told to drain."""
 
+    def server_stopped(self) -> None:
+        """The server is over, and beats no more. Threads and exit handlers of the application's may follow."""
+
 
 class NoHost:
-    """For a server on its own: a limit makes it drain by itself.
+    """For a server inside a program of somebody else's: a limit makes it drain by itself.
 
     Arguments:
         drain: called when a recycling limit is reached.
@@ -36,3 +39,6 @@ class NoHost:
     def limit_reached(self, reason: str) -> None:
         """Whoever started this process starts it again."""
         self._drain()
+
+    def server_stopped(self) -> None:
+        """Nobody asks."""

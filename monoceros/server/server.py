@@ -1,21 +1,18 @@
-"""One server: its start, its tick, its drain, and the exit code. One event loop, one application, any listeners.
+"""One server: its start, its drain, and the exit code. One event loop, one application, any listeners.
 
-Who starts it decides how it stops: `run` and `serve` take the terminal's signals, a worker process has its own and
-calls `drain` and `stop`, which may come from any thread and from a signal handler.
+Knows what it is made of. What it is told while it runs, and by whom, is `steering`'s. The rule it keeps: whatever was
+opened is closed, and whatever was started is ended, however it ends.
 """
 
 import asyncio
-import contextlib
 import logging
 import os
 import random
 import signal
 import sys
 import threading
-import time
-from collections.abc import Iterator, Sequence
-from socket import SO_ACCEPTCONN, SOL_SOCKET, socket
-from types import FrameType
+from collections.abc import Sequence
+from socket import socket
 from typing import Any
 
 from monoceros.config import Config
@@ -26,30 +23,31 @@ from monoceros.protocol.context import Context
 from monoceros.protocol.http1 import HTTP1Connection
 from monoceros.resources import listeners
 from monoceros.server.acceptor import TLS_SHUTDOWN_TIMEOUT, Acceptor
-from monoceros.server.build import application_of, build_context, render_defaults
+from monoceros.server.build import application_of, build_context
 from monoceros.server.collector import settle
 from monoceros.server.drain import Drain
 from monoceros.server.foreign import Guests, ServerState
+from monoceros.server.handover import listen
 from monoceros.server.host import NoHost, WorkerHost
 from monoceros.server.lifespan import Lifespan
+from monoceros.server.recycling import Recycling
+from monoceros.server.single import SingleProcess, refuse_account
+from monoceros.server.steering import Steered
+from monoceros.server.tick import Tick
 
 logger = logging.getLogger("monoceros.error")
-
-TICK = 1.0
-"""Seconds between ticks: deadlines are counted in them, and `Date` is rendered."""
 
 # The same lines in a terminal's colours: cyan for process numbers.
 _STARTED = "Started server process [\x1b[36m%d\x1b[0m]"
 _FINISHED = "Finished server process [\x1b[36m%d\x1b[0m]"
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
-
-class Server:
+class Server(Steered):
     """Serves the application of a Config.
 
     Attributes:
         config: the options.
+        server_state: what is open and at work, for those who look at it.
         started: connections are accepted.
         should_exit: set it to drain and stop.
         force_exit: set it, too, to stop without waiting.
@@ -58,52 +56,39 @@ class Server:
     """
 
     def __init__(self, config: Config) -> None:
-        self.config = config
+        super().__init__(config)
         self.server_state = ServerState()
-        self.started = False
-        self.force_exit = False
-        self.servers: list[Acceptor] = []
         self.lifespan: Lifespan | None = None
         self._host: WorkerHost = NoHost(self.drain)
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._wake: asyncio.Event | None = None
-        self._task: asyncio.Task[None] | None = None
         self._context: Context | None = None
         self._guests: Guests | None = None
-        self._should_exit = False
-        self._asked = False
-        self._hurry = False
+        self._tick: Tick | None = None
+        self._limited = False
         self._access_log: AccessLog | None = None
-        self._tick_timer: asyncio.TimerHandle | None = None
-        self._sockets: list[socket] = []
+        self._sockets: Sequence[socket] = ()
         self._bound_here = False
-        self._notified = time.monotonic()
-        self._notifying: asyncio.Task[None] | None = None
-        self._captured_signals: list[int] = []
-
-    @property
-    def should_exit(self) -> bool:
-        return self._should_exit
-
-    @should_exit.setter
-    def should_exit(self, value: bool) -> None:
-        self._should_exit = value
-        if value:
-            self._rouse()
 
     # The ways to run it.
 
     def run(self, sockets: list[socket] | None = None) -> None:
-        """Serve until stopped, in an event loop of its own.
+        """Serve until stopped, in an event loop of its own. In the main thread it has the process for itself.
 
         Arguments:
             sockets: listening sockets to use instead of those the config names.
 
         Raises:
-            SystemExit: 3, if the server couldn't start; the reason is logged.
+            SystemExit: 3 or 2, if the server couldn't start; the reason is logged. 0, if a signal ended its start.
         """
-        with self.capture_signals():
-            self._run_loop(sockets, own_process=True)
+        if threading.current_thread() is threading.main_thread():
+            self._host = self._single = SingleProcess(self.config, self.drain)
+        try:
+            with self.capture_signals():
+                self._run_loop(sockets, own_process=True)
+        finally:
+            if self._single is not None:
+                self._single.over()
+        if self._captured_signals and not self.started:
+            sys.exit(0)
 
     async def serve(self, sockets: list[socket] | None = None) -> None:
         """Serve until stopped, in the running event loop. Signals that came meanwhile are raised again at the end.
@@ -131,47 +116,6 @@ class Server:
         except SystemExit as exc:
             return exc.code if isinstance(exc.code, int) else EXIT_STARTUP
         return 0
-
-    # The ways to stop it.
-
-    def drain(self, *, hurry: bool = False) -> None:
-        """Stop gracefully: finish what is being served. Safe in any thread and in a signal handler.
-
-        Arguments:
-            hurry: close idle connections and end open-ended conversations at once.
-        """
-        self._asked = True
-        self._hurry = self._hurry or hurry
-        self._should_exit = True
-        self._rouse()
-
-    def stop(self) -> None:
-        """Stop at once. Safe in any thread and in a signal handler."""
-        self._asked = True
-        self.force_exit = True
-        self._should_exit = True
-        self._rouse()
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Take a signal: the first drains, a second SIGINT stops at once."""
-        again = sig == signal.SIGINT and sig in self._captured_signals
-        self._captured_signals.append(sig)
-        if again:
-            self.stop()
-        else:
-            self.drain(hurry=sig == signal.SIGINT)
-
-    def _rouse(self) -> None:
-        loop, wake = self._loop, self._wake
-        if loop is not None and wake is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(self._stop_asked)
-
-    def _stop_asked(self) -> None:
-        if self._wake is not None:
-            self._wake.set()
-        # A start-up serves nobody yet, and may never end: whoever asks for a stop needn't wait for it.
-        if not self.started and self._asked and self._task is not None:
-            self._task.cancel()
 
     # Its life.
 
@@ -214,6 +158,7 @@ class Server:
 
         Raises:
             StartupError: says what failed.
+            UsageError: an option has no place here.
         """
         config = self.config
         self._loop = loop = asyncio.get_running_loop()
@@ -221,10 +166,8 @@ class Server:
         self._task = asyncio.current_task()
         if self._asked:
             raise asyncio.CancelledError
-        if not config.loaded:
-            config.load()
-        self._sockets, self._bound_here = self._listen(sockets)
         try:
+            self._prepare(sockets)
             app = application_of(config)
             self._access_log = open_access_log(loop.call_soon) if config.access_log else None
             context = build_context(config, app, loop, self._access_log)
@@ -235,31 +178,75 @@ class Server:
             self._close_sockets()
             raise
         context.state = self.lifespan.state
-        if config.limit_max_requests is not None:
-            context.request_limit = config.limit_max_requests + random.randint(0, config.limit_max_requests_jitter)
-            context.limit_reached = self._limit_reached
-        if config.http_protocol_class is None:
-            self.server_state.show(context)
-        else:
-            self._guests = Guests(self.server_state, context.request_limit, self._limit_reached)
-        self._tick()
-        patience = TLS_SHUTDOWN_TIMEOUT if config.http_protocol_class is None else None
-        acceptor = Acceptor(loop, self._sockets, self._protocol_maker(context), config.ssl, patience)
-        acceptor.start()
-        self.servers = [acceptor]
+        self._accept(context)
         self.started = True
+        self._carry_out()
         if sockets is None:
             self._announce()
         self._host.server_ready()
 
+    def _prepare(self, sockets: list[socket] | None) -> None:
+        """Open the listeners and load the application: in this order only where root has to do the first."""
+        single = self._single
+        if single is not None:
+            single.begin()
+            if single.identity is not None:
+                self._listen(sockets)
+                self.config.load_tls()
+                single.assume_identity(self._sockets, self.reopen_logs)
+        elif isinstance(self._host, NoHost):
+            refuse_account(self.config)
+        if not self.config.loaded:
+            self._loading = True
+            try:
+                self.config.load()
+            finally:
+                self._loading = False
+        if not self._sockets:
+            self._listen(sockets)
+        if single is not None:
+            single.listens(self._sockets)
+
+    def _accept(self, context: Context) -> None:
+        """Begin to tick, then to accept."""
+        config = self.config
+        if config.limit_max_requests is not None:
+            context.request_limit = config.limit_max_requests + random.randint(0, config.limit_max_requests_jitter)
+            context.limit_reached = self._requests_reached
+        if config.http_protocol_class is None:
+            self.server_state.show(context)
+        else:
+            self._guests = Guests(self.server_state, context.request_limit, self._requests_reached)
+        self._tick = Tick(
+            config,
+            context,
+            self.server_state,
+            self.servers,
+            beat=self._host.beat,
+            limit_reached=self._limit_reached,
+            recycling=Recycling(config.worker_max_rss, config.worker_lifetime),
+            guests=self._guests,
+            access_log=self._access_log,
+        )
+        self._tick.pass_second()
+        patience = TLS_SHUTDOWN_TIMEOUT if config.http_protocol_class is None else None
+        acceptor = Acceptor(context.loop, self._sockets, self._protocol_maker(context), config.ssl, patience)
+        acceptor.start()
+        self.servers.append(acceptor)
+
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
         """Drain, shut the application down, and close the listening sockets."""
-        await self._end(self.config.timeout_graceful_shutdown)
+        limits = [seconds for seconds in (self.config.timeout_graceful_shutdown, self._within) if seconds is not None]
+        await self._end(min(limits, default=None))
 
     async def _end(self, timeout: float | None) -> None:
         logger.info("Shutting down")
+        if self._single is not None:
+            self._single.stopping("Shutting down")
         context = self._context
         assert context is not None
+        self._carry_out()
+        self._closed = True
         for acceptor in self.servers:
             acceptor.finish()
         self._close_sockets()
@@ -276,10 +263,11 @@ class Server:
             acceptor.abandon()
         if self.lifespan is not None and not self.force_exit:
             await self._until_forced(self.lifespan.shutdown())
-        if self._tick_timer is not None:
-            self._tick_timer.cancel()
+        if self._tick is not None:
+            self._tick.end()
         if self._access_log is not None:
             self._access_log.close()
+        self._host.server_stopped()
 
     async def _until_forced(self, coroutine: Any) -> None:
         """Wait for something of the application's, but not when somebody loses patience."""
@@ -291,28 +279,24 @@ class Server:
         elif not task.cancelled():
             task.result()
 
-    def _listen(self, sockets: list[socket] | None) -> tuple[list[socket], bool]:
+    def _listen(self, sockets: list[socket] | None) -> None:
+        self._bound_here = sockets is None
         if sockets is not None:
             for sock in sockets:
-                sock.setblocking(False)
-                if not sock.getsockopt(SOL_SOCKET, SO_ACCEPTCONN):
-                    sock.listen(self.config.backlog)
-            return sockets, False
-        config = self.config
+                listen(sock, self.config.backlog)
+            self._sockets = sockets
+            return
         try:
-            bound = listeners.bind(
-                host=config.host, port=config.port, uds=config.uds, fd=config.fd, backlog=config.backlog
-            )
+            self._sockets = self.config.open_listeners()
         except StartupError as exc:
             raise StartupError(str(exc)) from None  # its traceback would show the user nothing of theirs
-        return bound, True
 
     def _close_sockets(self) -> None:
         for acceptor in self.servers:
             acceptor.pause()
+            self._sockets = acceptor.sockets
         # A copy left open in a worker that drains would let clients wait where nobody accepts.
         listeners.release(self._sockets, unlink_uds=self._bound_here)
-        self._sockets = []
 
     def _announce(self) -> None:
         for sock in self._sockets:
@@ -326,59 +310,13 @@ class Server:
             config=self.config, server_state=self.server_state, app_state=context.state, _loop=context.loop
         )
 
-    def _limit_reached(self) -> None:
+    def _requests_reached(self) -> None:
         assert self._context is not None
-        reason = f"Maximum request limit of {self._context.request_limit} reached"
-        logger.info("%s: this process ends when it has served what it holds", reason)
-        self._host.limit_reached(reason)
+        self._limit_reached(f"Maximum request limit of {self._context.request_limit} reached")
 
-    # The tick.
-
-    def _tick(self) -> None:
-        context, loop = self._context, self._loop
-        assert context is not None
-        assert loop is not None
-        self._tick_timer = loop.call_later(TICK, self._tick)
-        context.tick += 1
-        context.defaults = render_defaults(self.config)
-        if self._guests is not None:
-            self._guests.tick(context.defaults)
-        self._host.beat()
-        if self._access_log is not None:
-            self._access_log.review()
-        for acceptor in self.servers:
-            acceptor.tick()
-        now = context.tick
-        for connection in [connection for connection in context.connections if connection.deadline <= now]:
-            connection.deadline_passed()
-        for running in list(context.running):
-            running.tick()
-        if self.config.callback_notify is not None:
-            self._notify(self.config.callback_notify)
-
-    def _notify(self, callback: Any) -> None:
-        now = time.monotonic()
-        if now - self._notified >= self.config.timeout_notify and self._notifying is None:
-            self._notified = now
-            self._notifying = asyncio.ensure_future(callback())
-            self._notifying.add_done_callback(self._notify_done)
-
-    def _notify_done(self, task: "asyncio.Task[None]") -> None:
-        self._notifying = None
-        if not task.cancelled() and task.exception() is not None:
-            logger.error("callback_notify raised", exc_info=task.exception())
-
-    # Signals.
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Take the signals that stop a server, if this is the main thread. Override it to leave them alone."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        originals = {sig: signal.signal(sig, self.handle_exit) for sig in SIGNALS}
-        try:
-            yield
-        finally:
-            for sig, handler in originals.items():
-                signal.signal(sig, handler)
+    def _limit_reached(self, reason: str) -> None:
+        # The first tick is part of the start: a host wants to hear that it is over before it hears of a limit.
+        if self.started and not self._limited and not self._should_exit:
+            self._limited = True
+            logger.info("%s: this process ends when it has served what it holds", reason)
+            self._host.limit_reached(reason)

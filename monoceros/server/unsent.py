@@ -7,11 +7,9 @@ doesn't. But that one fills only while the kernel takes no more, and the kernel 
 import asyncio
 import sys
 
-try:
+if sys.platform != "win32":
     import fcntl
     import termios
-except ImportError:  # not a POSIX system
-    fcntl = None  # type: ignore[assignment]
 
 ROOM = 4096
 """Octets: a kernel that holds fewer of them takes more, so that none wait elsewhere."""
@@ -21,16 +19,23 @@ def holds_unsent(transport: asyncio.Transport) -> bool:
     """Tell whether octets that were written wait in this process for a peer that reads slowly."""
     if transport.get_write_buffer_size() > 0:
         return True
-    return transport.get_extra_info("sslcontext") is not None and _queued(transport) >= ROOM
+    # Only Linux says so for sockets.
+    encrypted = transport.get_extra_info("sslcontext") is not None
+    return encrypted and sys.platform == "linux" and queued(transport, termios.TIOCOUTQ) >= ROOM
 
 
-def _queued(transport: asyncio.Transport) -> int:
-    """Return the octets that the kernel holds for the peer; 0 where it doesn't say so for sockets."""
+def queued(transport: asyncio.Transport, direction: int) -> int:
+    """Return the octets that the kernel holds of a connection; 0 if that can't be told.
+
+    Arguments:
+        transport: the connection's.
+        direction: termios.TIOCOUTQ for those on their way to the peer, FIONREAD for those that came from it.
+    """
     sock = transport.get_extra_info("socket")
-    if sys.platform != "linux" or sock is None:
+    if sys.platform == "win32" or sock is None:
         return 0
     try:
-        answer = fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4))
+        answer = fcntl.ioctl(sock.fileno(), direction, bytes(4))
     except (OSError, ValueError):
         return 0  # closed
     return int.from_bytes(answer, sys.byteorder)

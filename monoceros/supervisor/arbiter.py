@@ -6,29 +6,37 @@ the listening sockets as long as it serves, so that a connection waits, and is n
 """
 
 import logging
-import math
 import os
 import selectors
 import signal
-from collections.abc import Iterable
-from socket import socket
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from socket import AF_UNIX
 
 from monoceros.config import Config
-from monoceros.errors import EXIT_STARTUP, StartupError
+from monoceros.errors import EXIT_STARTUP, StartupError, UsageError
 from monoceros.logs.lines import running_on
+from monoceros.logs.reopen import reopen_log_files
 from monoceros.resources import listeners
+from monoceros.service import identity
+from monoceros.service.notify import Notifier
+from monoceros.service.pidfile import PidFile
+from monoceros.service.title import current_title, restore_title
 from monoceros.supervisor import events as ev
 from monoceros.supervisor import reports
-from monoceros.supervisor.channel import Channel, Word
-from monoceros.supervisor.crew import WATCHER, Child, Crew
-from monoceros.supervisor.fresh import execute, imported_from
+from monoceros.supervisor.announcer import Announcer
+from monoceros.supervisor.channel import Word
+from monoceros.supervisor.crew import SUCCESSOR, TRIAL, WATCHER, Child, Crew
+from monoceros.supervisor.fresh import imported_from
 from monoceros.supervisor.kernel import Kernel, PosixKernel
-from monoceros.supervisor.policy import Policy, Rules
-from monoceros.supervisor.reload import Watched, displayed, watch
-from monoceros.supervisor.scoreboard import Record
-from monoceros.supervisor.signals import DUMP_SIGNAL, SignalQueue
-from monoceros.supervisor.title import current_title, restore_title, set_title
-from monoceros.supervisor.worker import Assignment, work
+from monoceros.supervisor.luggage import Journey, Luggage, starting_directory
+from monoceros.supervisor.nursery import Nursery
+from monoceros.supervisor.policy import Policy
+from monoceros.supervisor.reconfigure import reconfigured, rules_of
+from monoceros.supervisor.reload import displayed
+from monoceros.supervisor.signals import DUMP_SIGNAL, Interrupted, SignalQueue, name_of
+from monoceros.supervisor.sockets import Listeners
+from monoceros.supervisor.worker import preload
 
 logger = logging.getLogger("monoceros.error")
 
@@ -40,60 +48,129 @@ class Arbiter:
     """The prefork master of one configuration.
 
     Arguments:
-        config: the options, not loaded: each worker loads the application itself.
+        config: the options, not loaded: each worker loads the application itself, unless it is preloaded.
         kernel: the system calls; tests pass a double.
+        read: gathers the options again, for a reload; None if they can't change.
+        pid_file: the file that names this process, claimed already.
+        directory: where this program was started.
+        luggage: what a former self, or a first master, has handed on.
     """
 
-    def __init__(self, config: Config, *, kernel: Kernel | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        *,
+        kernel: Kernel | None = None,
+        read: Callable[[], Config] | None = None,
+        pid_file: PidFile | None = None,
+        directory: str | None = None,
+        luggage: Luggage | None = None,
+    ) -> None:
         self.config = config
-        self.policy = Policy(_rules(config))
+        self._read = read
+        self._pid_file = pid_file
         self._kernel = kernel or PosixKernel()
+        self._luggage = luggage or Luggage(Journey.IN_PLACE, os.getpid())
+        # A program that has imported its application would fork workers with the old code for ever.
+        fresh = config.preload or (read is None and bool(imported_from([Path.cwd()])))
+        rules = rules_of(config, fresh=fresh)
+        passengers = self._luggage.passengers
+        now = self._kernel.now()
+        self.policy = Policy(rules, self._luggage.generation + 1, [each.handle(rules, now) for each in passengers])
+        self._latest = self.policy.fleet.generation
         self._selector = selectors.PollSelector()  # has no descriptor of its own, which children would share
         self._signals = SignalQueue()
-        self._crew = Crew(self._kernel, self._selector, self._signals.close)
-        self.sockets: list[socket] = []
+        self._crew = Crew(self._kernel, self._selector, self._close_inherited, self._luggage.pages)
+        for passenger in passengers:
+            self._crew.adopt(passenger)
+        self.listeners = Listeners(own=config.reuse_port, backlog=config.backlog)
+        self._nursery = Nursery(
+            config, self._latest, self._kernel, self._crew, self.listeners, directory or starting_directory()
+        )
+        self._predecessor = self._luggage.sender if self._luggage.journey is Journey.BESIDE else None
+        self._announcer = Announcer(config, self._make_notifier(), took_over=self._predecessor is not None)
         self._caused: list[ev.Event] = []  # by our own actions
         self._watches_with = ""
-        # What forked workers would have in memory already, and never read again.
-        self._inherited = imported_from(config.reload_dirs) if config.should_reload else []
 
     def run(self) -> int:
         """Serve until told to stop, and return the exit code: 0, or 3 if the server could not start."""
         config = self.config
         try:
-            self.sockets = listeners.bind(
-                host=config.host, port=config.port, uds=config.uds, fd=config.fd, backlog=config.backlog
-            )
+            self._open_listeners()
         except StartupError as error:
             logger.error(str(error))
             return EXIT_STARTUP
         pid, title, role = os.getpid(), current_title(), "reloader" if config.should_reload else "parent"
         with self._signals:
             try:
-                set_title("master", config.app)
                 self._selector.register(self._signals, selectors.EVENT_READ)
-                for sock in self.sockets:
+                for sock in self.listeners.addresses:
                     running_on(logger, listeners.address(sock, tls=config.is_ssl))
-                reports.threads_at_fork()
                 if config.should_reload:
-                    self._start_watcher()
+                    if not self._nursery.start_watcher(config):
+                        return EXIT_STARTUP
                 else:
                     reports.with_pid("Started parent process", pid)
-                code = self._loop()
+                if self._luggage.passengers:
+                    reports.adopted(len(self._luggage.passengers))
+                code = self._preload() if config.preload else 0
+                reports.threads_at_fork()
+                code = code or self._loop()
             finally:
-                self._crew.disband()
                 self._close_listeners()
+                self._crew.disband()
+                self._announcer.close()
                 restore_title(title)
         reports.with_pid(f"Stopping {role} process", pid)
         return code
 
+    def _open_listeners(self) -> None:
+        workers = self.policy.rules.workers
+        if self._luggage.sockets:
+            self.listeners.unpack(self._luggage.sockets, workers)
+            return
+        self.listeners.open(self.config.open_listeners(), workers)
+        who = identity.resolve(self.config.user, self.config.group)
+        if who is not None:
+            for sock in self.listeners.every:
+                if sock.family == AF_UNIX and sock.getsockname():
+                    who.own(sock.getsockname())
+            if self.config.access_log_file is not None:
+                who.own(self.config.access_log_file)
+
+    def _preload(self) -> int:
+        """Import the application. Return the exit code if that fails, and nobody of before serves."""
+        try:
+            with self._signals.breaking_off():
+                preload(self.config)
+        except Interrupted:
+            pass  # the signal waits in the queue
+        except SystemExit as exc:
+            if not self._luggage.passengers:
+                return exc.code if isinstance(exc.code, int) else EXIT_STARTUP
+            self._caused.append(ev.PreloadFailed())
+        except (UsageError, StartupError) as exc:
+            logger.error(str(exc))
+            if not self._luggage.passengers:
+                return exc.exit_code
+            self._caused.append(ev.PreloadFailed())
+        return 0
+
     def _loop(self) -> int:
-        happened: list[ev.Event] = []
+        # What came during the start, before anything is started: it may be the end.
+        happened = [*self._caused, *self._on_signals()]
+        self._caused = []
         while True:
-            for action in self.policy.decide(happened, self._kernel.now()):
+            now = self._kernel.now()
+            actions = self.policy.decide(happened, now)
+            # From an exec nothing comes back: what else was decided is done before.
+            for action in sorted(actions, key=lambda each: isinstance(each, ev.Execute)):
                 if isinstance(action, ev.Exit):
                     return action.code
                 self._perform(action)
+            fleet, condition = self.policy.fleet, self.policy.condition
+            self._announcer.announce(condition, fleet.workers.values(), fleet.wanted)
+            self._announcer.feed(condition, fleet.workers.values(), fleet.wanted, now)
             happened = self._sleep()
 
     # what happened
@@ -101,7 +178,8 @@ class Arbiter:
     def _sleep(self) -> list[ev.Event]:
         """Sleep until there is something to decide, and return it."""
         now = self._kernel.now()
-        planned = now if self._caused else min(self.policy.wake_at(now), now + LONGEST_SLEEP)
+        wake_at = min(self.policy.wake_at(now), self._announcer.wake_at(), now + LONGEST_SLEEP)
+        planned = now if self._caused else wake_at
         ready = self._kernel.wait(self._selector, max(0.0, planned - now))
         events, self._caused = self._caused, []
         if self._kernel.now() - max(planned, now) > OVERSLEPT:
@@ -110,20 +188,60 @@ class Arbiter:
         for key, _ in ready:
             if key.fileobj is self._signals:
                 events += self._on_signals()
-            elif key.data in self._crew:
+            elif key.data.serial in self._crew:
                 events += self._on_message(key.data)
         events += [ev.WorkerBeat(child.serial, child.record.beat) for child in self._crew.workers()]
         return events
 
-    def _on_signals(self) -> Iterable[ev.Event]:
+    def _on_signals(self) -> Iterator[ev.Event]:
         for number in self._signals.take():
-            if number is signal.SIGCHLD:
-                continue  # only had to wake us: exits are looked for at every turn
-            logger.info("Received %s, exiting.", number.name)
-            if number is signal.SIGQUIT:
-                yield ev.KillAsked()
-            else:
-                yield ev.StopAsked(hurry=number is signal.SIGINT)
+            match number:
+                case signal.SIGCHLD:
+                    continue  # only had to wake us: exits are looked for at every turn
+                case signal.SIGQUIT:
+                    reports.asked("SIGQUIT", "exiting at once")
+                    yield ev.KillAsked()
+                case signal.SIGTERM | signal.SIGINT:
+                    logger.info("Received %s, exiting.", name_of(number))
+                    yield ev.StopAsked(hurry=number == signal.SIGINT)
+                case signal.SIGHUP:
+                    reports.asked("SIGHUP", "reloading")
+                    yield from self._on_hangup()
+                case signal.SIGUSR1:
+                    reports.asked("SIGUSR1", "the log files are opened again")
+                    self._reopen_logs()
+                case signal.SIGUSR2:
+                    reports.asked("SIGUSR2", "a new master takes over the sockets")
+                    yield ev.UpgradeAsked()
+                case signal.SIGTTIN | signal.SIGTTOU:
+                    more = number == signal.SIGTTIN
+                    reports.asked(name_of(number), f"one worker {'more' if more else 'fewer'}")
+                    yield ev.ScaleAsked(1 if more else -1)
+                case signal.SIGWINCH:
+                    yield from self._on_winch()
+                case _:
+                    reports.asked(name_of(number), "it has no meaning here, and is ignored")
+
+    def _on_hangup(self) -> Iterator[ev.Event]:
+        rules = self.policy.rules
+        self._latest = max(self._latest, self.policy.fleet.generation) + 1
+        if self._read is not None and not rules.fresh and not rules.reload:
+            former = self._nursery.config_of(self.policy.fleet.generation)
+            try:
+                config = reconfigured(former, self._read)
+            except UsageError as error:
+                reports.unusable_options(error)
+                return
+            except SystemExit:
+                return  # the reason is logged
+            self._nursery.prepare(self._latest, config)
+            rules = rules_of(config)
+        yield ev.ReloadAsked(self._latest, rules)
+
+    def _on_winch(self) -> Iterator[ev.Event]:
+        if not has_terminal():  # with one, its window was resized
+            reports.asked("SIGWINCH", "the workers leave, and the master stays")
+            yield ev.RestAsked()
 
     def _on_message(self, child: Child) -> Iterable[ev.Event]:
         for word, text in self._crew.hear(child):
@@ -144,87 +262,108 @@ class Arbiter:
                     reports.files_changed(self._watches_with, displayed(text))
                     yield ev.FilesChanged()
 
-    def _on_exits(self) -> Iterable[ev.Event]:
+    def _on_exits(self) -> Iterator[ev.Event]:
         for child, code in self._crew.exited():
             last_words = list(self._on_message(child))
             yield from last_words
             self._crew.forget(child)
             if child.serial == WATCHER:
                 reports.watcher_ended(code)
+            elif child.serial == TRIAL:
+                yield ev.TrialEnded(good=code == 0)
+            elif child.serial == SUCCESSOR:
+                reports.successor_ended(child.pid, code)
+                self._take_back()
+                yield ev.SuccessorEnded()
             else:
                 left = ev.WorkerLeaving(child.serial) in last_words
-                reports.worker_ended(child, code, self.policy.workers[child.serial].state, left)
+                reports.worker_ended(child, code, self.policy.fleet.workers[child.serial].state, left)
                 yield ev.WorkerExited(child.serial)
 
     # what to do
 
     def _perform(self, action: ev.Action) -> None:
+        crew = self._crew
         match action:
-            case ev.Spawn(serial, slot):
-                self._spawn(serial, slot)
+            case ev.Spawn(serial):
+                if not self._nursery.start_worker(self.policy.fleet.workers[serial]):
+                    self._caused.append(ev.WorkerExited(serial))
             case ev.Drain(serial, hurry):
-                self._crew.tell(serial, Word.HURRY if hurry else Word.DRAIN)
+                crew.tell(serial, Word.HURRY if hurry else Word.DRAIN)
             case ev.Stop(serial):
-                self._crew.tell(serial, Word.STOP)
+                crew.tell(serial, Word.STOP)
             case ev.Dump(serial, reason):
-                reports.worker_late(self._crew[serial], reason)
-                self._crew.signal(serial, DUMP_SIGNAL)
+                reports.worker_late(crew[serial], reason)
+                crew.signal(serial, DUMP_SIGNAL)
             case ev.Kill(serial):
-                self._crew.signal(serial, signal.SIGKILL)
+                crew.signal(serial, signal.SIGKILL)
+            case ev.Cover(serial, slot):
+                crew.tell(serial, Word.COVER, str(slot), [sock.fileno() for sock in self.listeners.own(slot)])
+            case ev.Uncover(serial, slot):
+                crew.tell(serial, Word.UNCOVER, str(slot))
             case ev.CloseListeners():
                 self._close_listeners()
-            case ev.BackOff() | ev.AwaitChange() | ev.GiveUp():
+            case ev.StartTrial():
+                if not self._nursery.start_trial():
+                    self._caused.append(ev.TrialEnded(good=False))
+            case ev.EndTrial():
+                crew.end(TRIAL)
+            case ev.StartSuccessor():
+                self._start_successor()
+            case ev.Execute():
+                self._nursery.execute(self.policy.fleet.workers)
+            case ev.BackOff() | ev.AwaitChange() | ev.GiveUp() | ev.ReloadFailed() | ev.Decline():
                 reports.setback(action)
 
-    def _spawn(self, serial: int, slot: int) -> None:
-        def life(line: Channel, record: Record) -> int:
-            set_title(f"worker {slot}", self.config.app)
-            assignment = Assignment(self.config, self.sockets, record, slot)
-            return execute(assignment, line) if self._inherited else work(assignment, line)
-
+    def _start_successor(self) -> None:
         try:
-            self._crew.start(serial, slot, life)
-        except OSError as error:
-            reports.not_forked(f"Worker {slot}", error)
-            self._caused.append(ev.WorkerExited(serial))
+            if self._pid_file is not None:
+                self._pid_file.set_aside()
+        except UsageError as error:
+            logger.error("No second master is started: %s", error)
+            self._caused.append(ev.SuccessorEnded())
+            return
+        self._announcer.fall_silent()
+        if not self._nursery.start_successor():
+            self._take_back()
+            self._caused.append(ev.SuccessorEnded())
 
-    def _close_listeners(self, unlink: bool = True) -> None:
-        """Let go of the listening sockets: the master with the names of unix sockets, a child without."""
-        released, self.sockets = self.sockets, []
-        listeners.release(released, unlink_uds=unlink)
-
-    def _start_watcher(self) -> None:
-        config = self.config
-        watched = Watched(
-            config.reload_dirs,
-            config.reload_includes,
-            config.reload_excludes,
-            config.reload_dirs_excludes,
-            config.reload_delay,
-        )
-
-        def life(line: Channel, _: Record) -> int:
-            set_title("reloader", config.app)
-            self._close_listeners(unlink=False)
-            return watch(watched, line)
-
+    def _take_back(self) -> None:
+        """Be the service's main process again: the second master is gone."""
         try:
-            self._crew.start(WATCHER, 0, life)
-        except OSError as error:
-            reports.not_forked("The reloader", error)
+            if self._pid_file is not None:
+                self._pid_file.take_back()
+        except UsageError as error:
+            logger.error("%s", error)
+        self._announcer.speak_again()
+
+    def _reopen_logs(self) -> None:
+        who = identity.resolve(self.config.user, self.config.group)
+        reopen_log_files(who.own if who is not None else None)
+        for child in self._crew.workers():
+            self._crew.tell(child.serial, Word.REOPEN)
+
+    def _close_listeners(self) -> None:
+        """Let go of the listening sockets; the names of unix sockets go, too, unless another master serves on them."""
+        shared = SUCCESSOR in self._crew or (self._predecessor is not None and os.getppid() == self._predecessor)
+        self.listeners.release(unlink=not shared)
+
+    def _close_inherited(self) -> None:
+        """In a new child: let go of what is the master's alone."""
+        self._signals.close()
+        if self._pid_file is not None:
+            self._pid_file.close_inherited()
+
+    def _make_notifier(self) -> Notifier:
+        if self._predecessor is not None and os.environ.get("WATCHDOG_PID") == str(self._predecessor):
+            os.environ["WATCHDOG_PID"] = str(os.getpid())
+        return Notifier.from_environment(os.environ, os.getpid())
 
 
-def _rules(config: Config) -> Rules:
-    """The policy's options out of all; no limit is infinite there.
-
-    Reload has one worker, and no deadline but the drain's: its user may be at a breakpoint.
-    """
-    grace = math.inf if config.timeout_graceful_shutdown is None else config.timeout_graceful_shutdown
-    if config.should_reload:
-        return Rules(1, math.inf, math.inf, grace, reload=True)
-    return Rules(
-        workers=config.workers,
-        start_timeout=config.timeout_worker_start or math.inf,
-        beat_timeout=config.timeout_worker or math.inf,
-        graceful_timeout=grace,
-    )
+def has_terminal() -> bool:
+    """Tell whether this process has a controlling terminal."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True

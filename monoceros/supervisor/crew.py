@@ -6,14 +6,19 @@ own before it does anything else, because an end that stays open in a sibling hi
 
 import selectors
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from socket import socket
 
 from monoceros.supervisor.channel import Channel, Message, Word, channel_pair
 from monoceros.supervisor.kernel import Kernel
+from monoceros.supervisor.luggage import Passenger
 from monoceros.supervisor.scoreboard import Record, Scoreboard
 
-WATCHER = 0  # the serial number of the reloader's process; workers count from 1
+# Serial numbers of those who are no workers; workers count from 1.
+WATCHER = 0  # the reloader's process
+TRIAL = -1  # tries new code
+SUCCESSOR = -2  # a second master
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,8 +26,8 @@ class Child:
     """The means to reach a child, where a `Handle` is what is known of a worker.
 
     Arguments:
-        serial: the worker's number, or WATCHER.
-        slot: the worker's place, 0 for the watcher.
+        serial: the worker's number, or WATCHER, TRIAL or SUCCESSOR.
+        slot: the worker's place, 0 for the others.
         pid: its process.
         channel: the master's end of its line.
         record: its line on the scoreboard.
@@ -42,13 +47,20 @@ class Crew:
         kernel: the system calls.
         selector: where the lines are registered, each with its child as the key's data.
         close_inherited: closes, in a new child, what else it must not keep of the master.
+        pages: descriptors of the scoreboard's pages of a former self.
     """
 
-    def __init__(self, kernel: Kernel, selector: selectors.BaseSelector, close_inherited: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        kernel: Kernel,
+        selector: selectors.BaseSelector,
+        close_inherited: Callable[[], None],
+        pages: Iterable[int] = (),
+    ) -> None:
         self._kernel = kernel
         self._selector = selector
         self._close_inherited = close_inherited
-        self._board = Scoreboard()
+        self._board = Scoreboard(pages)
         self._children: dict[int, Child] = {}  # by serial number
 
     def __iter__(self) -> Iterator[Child]:
@@ -57,8 +69,17 @@ class Crew:
     def __getitem__(self, serial: int) -> Child:
         return self._children[serial]
 
+    def __contains__(self, serial: int) -> bool:
+        return serial in self._children
+
+    @property
+    def pages(self) -> list[int]:
+        """The descriptors of the scoreboard's pages."""
+        return self._board.pages
+
     def workers(self) -> Iterator[Child]:
-        return (child for child in self if child.serial != WATCHER)
+        """The children that are workers."""
+        return (child for child in self if child.serial > WATCHER)
 
     def start(self, serial: int, slot: int, life: Callable[[Channel, Record], int]) -> Child:
         """Fork a child that lives `life` and exits with the code it returns.
@@ -81,8 +102,18 @@ class Crew:
             mine.close()
             self._board.give_back(record)
             raise
-        child = self._children[serial] = Child(serial, slot, pid, mine, record)
-        self._selector.register(mine, selectors.EVENT_READ, child)
+        return self._enlist(Child(serial, slot, pid, mine, record))
+
+    def adopt(self, passenger: Passenger) -> None:
+        """Take a worker that a former self started."""
+        line = socket(fileno=passenger.line)
+        line.setblocking(False)
+        record = self._board.retake(passenger.record)
+        self._enlist(Child(passenger.serial, passenger.slot, passenger.pid, Channel(line), record))
+
+    def _enlist(self, child: Child) -> Child:
+        self._children[child.serial] = child
+        self._selector.register(child.channel, selectors.EVENT_READ, child)
         return child
 
     def hear(self, child: Child) -> list[Message]:
@@ -93,10 +124,17 @@ class Crew:
             self._stop_listening(child)
             return []
 
-    def tell(self, serial: int, word: Word) -> None:
-        """Say a word to a worker. One that can't be reached this way gets a signal, which means much the same to it."""
+    def tell(self, serial: int, word: Word, text: str = "", descriptors: Iterable[int] = ()) -> None:
+        """Say a word to a worker. One that can't be reached gets the signal that means much the same, if there is one.
+
+        Arguments:
+            serial: the worker.
+            word: what is said.
+            text: more about it.
+            descriptors: open files that it gets copies of.
+        """
         child = self._children[serial]
-        if not child.channel.send(word):
+        if not child.channel.send(word, text, descriptors) and word in (Word.DRAIN, Word.HURRY, Word.STOP):
             self.signal(serial, signal.SIGQUIT if word is Word.STOP else signal.SIGTERM)
 
     def signal(self, serial: int, number: signal.Signals) -> None:
@@ -114,13 +152,24 @@ class Crew:
         child.channel.close()
         self._board.give_back(child.record)
 
-    def disband(self) -> None:
-        """End the watcher, which has nothing to finish. A worker that is left sees the end of its line, and leaves."""
-        for child in self:
-            if child.serial == WATCHER:
-                self.signal(WATCHER, signal.SIGKILL)
-                self._kernel.await_exit(child.pid)
+    def end(self, serial: int) -> None:
+        """End a child that has nothing to finish, if it lives."""
+        child = self._children.get(serial)
+        if child is not None:
+            self.signal(serial, signal.SIGKILL)
+            self._kernel.await_exit(child.pid)
             self.forget(child)
+
+    def disband(self) -> None:
+        """End the watcher and the trial, which have nothing to finish. A second master is left alone.
+
+        A worker that is left sees the end of its line, and leaves.
+        """
+        for serial in (WATCHER, TRIAL):
+            self.end(serial)
+        for child in self:
+            self.forget(child)
+        self._board.close()
 
     def _stop_listening(self, child: Child) -> None:
         if child.channel in self._selector.get_map():

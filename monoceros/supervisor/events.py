@@ -5,6 +5,8 @@ Data only. Workers are named by their serial number, slots by their number from 
 
 from dataclasses import dataclass
 
+from monoceros.supervisor.rules import Rules
+
 
 @dataclass(frozen=True, slots=True)
 class WorkerReady:
@@ -61,6 +63,53 @@ class FilesChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class ReloadAsked:
+    """Somebody wants new code and new options to be served, by workers of a new generation.
+
+    Arguments:
+        generation: its number, greater than any before. Not used where new code takes a new master.
+        rules: the new options.
+    """
+
+    generation: int
+    rules: Rules
+
+
+@dataclass(frozen=True, slots=True)
+class UpgradeAsked:
+    """Somebody wants a new master on the same sockets."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleAsked:
+    """Somebody wants one worker more, or one fewer."""
+
+    by: int
+
+
+@dataclass(frozen=True, slots=True)
+class RestAsked:
+    """Somebody wants all workers to leave gracefully, and the master to stay."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrialEnded:
+    """A trial of the new code in a process of its own has ended; `good` if it can be served."""
+
+    good: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SuccessorEnded:
+    """The second master that was started for an upgrade has ended, and this one still lives."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreloadFailed:
+    """A fresh master could not import the application, or could not execute at all."""
+
+
+@dataclass(frozen=True, slots=True)
 class Overslept:
     """The master woke far later than it wanted to: the machine was suspended, or nobody could run."""
 
@@ -104,6 +153,54 @@ class Kill:
 
 
 @dataclass(frozen=True, slots=True)
+class Cover:
+    """Have a worker serve the listeners of a slot that has no ready worker."""
+
+    serial: int
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class Uncover:
+    """Have a worker leave the listeners of a slot to that slot's own worker again."""
+
+    serial: int
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class StartTrial:
+    """Try the new code in a process of its own. TrialEnded follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndTrial:
+    """End that process: it takes too long, or nobody is interested any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Execute:
+    """Start this master anew in the same process. Returns only if that fails."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartSuccessor:
+    """Start a second master on the same sockets. SuccessorEnded follows, unless this one ends first."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadFailed:
+    """Say that the new generation could not start, and that the former one goes on serving."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decline:
+    """Say why something that was asked for isn't done."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class BackOff:
     """Say that a slot's workers keep dying, and that the next one starts in so many seconds."""
 
@@ -141,7 +238,33 @@ Event = (
     | WorkerExited
     | StopAsked
     | KillAsked
+    | ReloadAsked
+    | UpgradeAsked
+    | ScaleAsked
+    | RestAsked
+    | TrialEnded
+    | SuccessorEnded
+    | PreloadFailed
     | FilesChanged
     | Overslept
 )
-Action = Spawn | Drain | Stop | Dump | Kill | BackOff | AwaitChange | GiveUp | CloseListeners | Exit
+Action = (
+    Spawn
+    | Drain
+    | Stop
+    | Dump
+    | Kill
+    | Cover
+    | Uncover
+    | StartTrial
+    | EndTrial
+    | Execute
+    | StartSuccessor
+    | ReloadFailed
+    | Decline
+    | BackOff
+    | AwaitChange
+    | GiveUp
+    | CloseListeners
+    | Exit
+)

@@ -10,15 +10,15 @@ import logging
 import os
 import pickle
 import sys
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from socket import socket
 from typing import NoReturn
 
+from monoceros.service.anonymous import anonymous_file
+from monoceros.service.title import set_title
 from monoceros.supervisor.channel import Channel
 from monoceros.supervisor.scoreboard import Scoreboard
-from monoceros.supervisor.title import set_title
 from monoceros.supervisor.worker import Assignment, work
 
 logger = logging.getLogger("monoceros.error")
@@ -60,8 +60,8 @@ def execute(assignment: Assignment, line: Channel) -> int:
 
 
 def _execute(luggage: bytes, descriptors: Iterable[int]) -> NoReturn:
-    # Not a pipe, which could fill up; the file has no name and ends with its last descriptor.
-    with tempfile.TemporaryFile() as file:
+    # Not a pipe, which could fill up.
+    with open(anonymous_file(), "wb") as file:
         file.write(luggage)
         file.flush()
         for descriptor in (file.fileno(), *descriptors):

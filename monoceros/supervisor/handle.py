@@ -1,11 +1,11 @@
-"""What the master knows of one worker: its state, and the deadline that counts in that state.
+"""What the master knows of one worker: its state, and the deadlines that count in that state.
 
 Plain data: no pipe, no process, no clock. The policy changes it, the arbiter only reads it. The rule it keeps: a worker
-always has exactly one state and one deadline, and entering a state is what sets the deadline.
+always has exactly one state, and entering a state is what sets its deadlines.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 
 
@@ -23,11 +23,13 @@ class Handle:
     """One worker, from the decision to start it until its exit has been collected.
 
     Arguments:
-        serial: names this worker; never used twice in a master's life, which a pid may be.
+        serial: names this worker; never used twice in a service's life, which a pid may be.
         slot: the number of the place it fills, from 1.
         generation: the code and configuration it was started for.
-        since: the moment its deadline counts from, in seconds of the monotonic clock.
-        patience: seconds from `since` to its deadline; infinite when nothing is enforced.
+        since: the moment it entered its state, in seconds of the monotonic clock.
+        patience: seconds that it may stay in its state; infinite when nothing is enforced.
+        state: where it is in its life.
+        silence: seconds that it may go without a beat; infinite while nobody listens for one.
     """
 
     serial: int
@@ -36,32 +38,43 @@ class Handle:
     since: float
     patience: float
     state: State = State.STARTING
+    silence: float = math.inf
     ready_at: float | None = None
+    beat_at: float = -math.inf
     limit: str | None = None  # why it asked to be replaced
+    covers: set[int] = field(default_factory=set)  # slots without a worker whose listeners it serves, too
 
     @property
     def deadline(self) -> float:
         """The moment at which it is late for what its state asks of it."""
-        return self.since + self.patience
+        return min(self.since + self.patience, self.beat_at + self.silence)
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether the next deadline is that of a beat."""
+        return self.beat_at + self.silence <= self.since + self.patience
 
     @property
     def in_service(self) -> bool:
         """Whether its slot counts on it: it serves, or is about to."""
         return self.state is State.STARTING or self.state is State.READY
 
-    def enter(self, state: State, now: float, patience: float = math.inf) -> None:
-        """Move to a state whose deadline is `patience` seconds away."""
+    def enter(self, state: State, now: float, patience: float = math.inf, silence: float = math.inf) -> None:
+        """Move to a state that may last for `patience` seconds, with a beat at least every `silence` seconds."""
         self.state = state
-        self.since = now
+        self.since = self.beat_at = now
         self.patience = patience
+        self.silence = silence
         if state is State.READY:
             self.ready_at = now
+        else:
+            self.covers.clear()
 
     def beat(self, at: float) -> None:
-        """Note a sign of life: it puts off the deadline of a serving worker, and of no other."""
-        if self.state is State.READY and at > self.since:
-            self.since = at
+        """Note a sign of life."""
+        self.beat_at = max(self.beat_at, at)
 
     def rearm(self, now: float) -> None:
         """Let the whole patience run again, because nobody could keep a deadline while the machine slept."""
         self.since = max(self.since, now)
+        self.beat_at = max(self.beat_at, now)

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from monoceros.supervisor.channel import Channel
+from monoceros.supervisor.luggage import Luggage, execute
 from monoceros.supervisor.signals import held
 
 Ready = list[tuple[selectors.SelectorKey, int]]
@@ -47,6 +48,9 @@ class Kernel(Protocol):
 
     def await_exit(self, pid: int) -> None:
         """Wait for a child that has been killed."""
+
+    def execute(self, luggage: Luggage, directory: str, without: Iterable[str]) -> None:
+        """Execute this program again in this process. Returns never; raises OSError if that is impossible."""
 
 
 class PosixKernel:
@@ -83,6 +87,10 @@ class PosixKernel:
             # Other children are none of our business: the program that called `run()` waits for its own.
             collected = [found for found in map(_exit_of, ours) if found is not None]
         return [(pid, code) for pid, code in collected if pid in ours]
+
+    def execute(self, luggage: Luggage, directory: str, without: Iterable[str]) -> None:
+        _flush()
+        execute(luggage, directory, without)
 
     def await_exit(self, pid: int) -> None:
         with contextlib.suppress(ChildProcessError):

@@ -6,84 +6,66 @@ every rule below is tested as a table. The rules:
   * Every slot has a worker that serves or is about to. A slot never starts twice within a second, and one whose workers
     keep dying waits longer each time.
   * A worker that has to be replaced serves until its replacement is ready. One replacement at a time.
-  * A master whose first workers all fail to start gives up. Once one worker has served, failures only back off.
+  * A master whose first workers all fail to start gives up. Once one worker has served, failures only back off; and a
+    new generation whose first worker fails is given up for the former one, which serves.
   * Every state has a deadline. Who misses it writes its stacks, and is killed a moment later.
-  * Under reload the old code leaves before the new code starts, and code that can't start waits for the next edit.
+  * Under --reload the old code leaves before the new code starts, and code that can't start waits for the next edit.
 """
 
 import math
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from enum import IntEnum
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from monoceros.errors import EXIT_STARTUP
 from monoceros.supervisor import events as ev
+from monoceros.supervisor.coverage import spread
+from monoceros.supervisor.fleet import Fleet, Slot
 from monoceros.supervisor.handle import Handle, State
-
-SPACING = 1.0  # seconds between two starts of one slot
-LONGEST_WAIT = 30.0  # seconds, where the doubling of the back-off ends
-STEADY = 10.0  # seconds of service after which a death is the first of its kind again
-DRAIN_MARGIN = 5.0  # seconds past the graceful timeout: the worker ends its requests by itself first, then its lifespan
-LAST_MOMENT = 1.0  # seconds for the stacks to be written, or for a worker that was told to stop at once
-RELOAD_PATIENCE = 5.0  # seconds for which new code waits until the old code has left
-SECOND_LOOK = 2.0  # seconds before a missed beat counts: after a suspend the workers get a chance to beat first
-
-
-class Phase(IntEnum):
-    """What the whole server is doing. It only ever moves down this list."""
-
-    RUNNING = 0
-    STOPPING = 1
-    HURRYING = 2
-    KILLING = 3
+from monoceros.supervisor.renewal import Renewal
+from monoceros.supervisor.rules import (
+    DRAIN_MARGIN,
+    LAST_MOMENT,
+    LONGEST_WAIT,
+    RELOAD_PATIENCE,
+    SECOND_LOOK,
+    STEADY,
+    Condition,
+    Phase,
+    Rules,
+)
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """The options the policy knows. Times in seconds, infinite when there is no limit.
+class Former(NamedTuple):
+    """What is gone back to if a new generation can't start."""
 
-    Arguments:
-        workers: how many slots there are.
-        start_timeout: how long a worker may take to get ready.
-        beat_timeout: how long a serving worker may go without a beat.
-        graceful_timeout: how long a draining worker may take.
-        reload: whether workers follow the edits of their code.
-    """
-
-    workers: int = 1
-    start_timeout: float = 600.0
-    beat_timeout: float = 60.0
-    graceful_timeout: float = 30.0
-    reload: bool = False
-
-
-@dataclass(slots=True, eq=False)
-class Slot:
-    """A worker's place: what outlives the workers that fill it."""
-
-    number: int
-    started_at: float = -math.inf
-    not_before: float = -math.inf
-    failures: int = 0  # deaths in a row that nobody asked for
-
-    def forgive(self) -> None:
-        """Forget the failures: there is new code to try."""
-        self.failures = 0
-        self.not_before = self.started_at + SPACING
+    generation: int
+    rules: Rules
+    wanted: int
 
 
 class Policy:
-    """The state of the fleet and the rules that move it. `decide` is its only door in, `wake_at` the only one out."""
+    """The state of the fleet and the rules that move it. `decide` is its only door in, `wake_at` the only one out.
 
-    def __init__(self, rules: Rules) -> None:
+    Arguments:
+        rules: the options.
+        generation: the number of the first workers' code.
+        adopted: the workers of a former self, which are replaced by workers of this generation.
+    """
+
+    def __init__(self, rules: Rules, generation: int = 1, adopted: Iterable[Handle] = ()) -> None:
         self.rules = rules
         self.phase = Phase.RUNNING
-        self.generation = 1
-        self.workers: dict[int, Handle] = {}
-        self.slots = [Slot(number) for number in range(1, rules.workers + 1)]
-        self._serial = 0
+        self.fleet = Fleet(rules.workers, generation)
+        for handle in adopted:
+            self.fleet.adopt(handle)
+        self._renewal = Renewal()
+        self._leave_at = math.inf
         self._exit_code = 0
-        self._ever_ready = False
+        self._proven = False  # a worker of this generation has served
+        self._former: Former | None = None
+        if self.fleet.workers:
+            self._former = Former(max(each.generation for each in self.fleet.workers.values()), rules, rules.workers)
+        self._ever_ready = self._ever_manned = self._former is not None
 
     def decide(self, events: Iterable[ev.Event], now: float) -> list[ev.Action]:
         """Apply what happened and say what to do, in this order.
@@ -94,19 +76,34 @@ class Policy:
         for event in events:
             actions += self._apply(event, now)
         actions += self._enforce(now)
-        if self.phase is Phase.RUNNING:
-            actions += self._relieve(now)
+        if self.phase <= Phase.DELAYING:
+            leaving = dict.fromkeys([*self.fleet.surplus(), *self.fleet.retired()])
+            actions += [self._drain(handle, False, now) for handle in leaving]
             actions += self._fill(now)
-        if self.phase is not Phase.RUNNING and not self.workers:
+            self._ever_manned = self._ever_manned or self.fleet.is_manned
+        if self.phase <= Phase.DELAYING and self.rules.own_listeners:
+            actions += spread(self.fleet)
+        if self.phase > Phase.DELAYING and not self.fleet.workers:
             actions.append(ev.Exit(self._exit_code))
         return actions
 
     def wake_at(self, now: float) -> float:
         """When to ask again if nothing happens until then; infinite if only an event can change anything."""
-        moments = [self._attention(handle, now) for handle in self.workers.values()]
-        if self.phase is Phase.RUNNING:
+        moments = [self._attention(handle, now) for handle in self.fleet.workers.values()]
+        if self.phase <= Phase.DELAYING:
             moments += [self._start_time(slot) for slot in self._openings()]
+            moments += [self._leave_at, self._renewal.trial_until]
         return min(moments, default=math.inf)
+
+    @property
+    def condition(self) -> Condition:
+        """What an operator is told."""
+        if self.phase is not Phase.RUNNING:
+            return Condition.STOPPING
+        if not self._ever_manned:
+            return Condition.STARTING
+        outdated = any(handle.generation != self.fleet.generation for handle in self.fleet.in_service())
+        return Condition.RELOADING if outdated or self._renewal.tries else Condition.SERVING
 
     # events
 
@@ -116,40 +113,65 @@ class Policy:
                 return self._stop_asked(hurry, now)
             case ev.KillAsked():
                 return self._kill_asked(now)
+            case ev.Overslept():
+                for each in self.fleet.workers.values():
+                    each.rearm(now)
             case ev.FilesChanged():
                 return self._files_changed(now)
-            case ev.Overslept():
-                for each in self.workers.values():
-                    each.rearm(now)
-                return []
-        handle = self.workers.get(event.serial)
-        return [] if handle is None else self._apply_to(handle, event, now)
+            case ev.ReloadAsked():
+                return self._reload_asked(event, now)
+            case ev.UpgradeAsked():
+                return self._upgrade_asked(now)
+            case ev.TrialEnded(good):
+                return self._renewal.trial_ended(good, now, self.rules) if self.phase is Phase.RUNNING else []
+            case ev.SuccessorEnded():
+                self._renewal.successor = False
+            case ev.PreloadFailed():
+                return self._go_back()
+            case ev.ScaleAsked(by):
+                return self._scale_asked(by)
+            case ev.RestAsked():
+                if self.phase is Phase.RUNNING:
+                    self.fleet.resize(0)
+            case _:
+                handle = self.fleet.workers.get(event.serial)
+                return [] if handle is None else self._apply_to(handle, event, now)
+        return []
 
     def _apply_to(self, handle: Handle, event: ev.Event, now: float) -> list[ev.Action]:
         match event:
             case ev.WorkerBeat(at=at):
                 handle.beat(at)
             case ev.WorkerReady() if handle.state is State.STARTING:
-                handle.enter(State.READY, now, self.rules.beat_timeout)
+                handle.enter(State.READY, now, silence=self.rules.beat_timeout)
                 self._ever_ready = True
+                if handle.generation == self.fleet.generation:
+                    self._proven, self._former = True, None
             case ev.LimitReached(reason=reason):
                 handle.limit = reason
             case ev.WorkerLeaving() if handle.in_service:
-                handle.enter(State.DRAINING, now, self.rules.graceful_timeout + DRAIN_MARGIN)
+                self._drain(handle, False, now)
             case ev.WorkerExited():
-                del self.workers[handle.serial]
-                if handle.in_service and self.phase is Phase.RUNNING:
+                del self.fleet.workers[handle.serial]
+                if handle.in_service and self.phase <= Phase.DELAYING:
                     return self._failed(handle, now)
         return []
 
     def _stop_asked(self, hurry: bool, now: float) -> list[ev.Action]:
         if hurry and self.phase >= Phase.HURRYING:
             return self._kill_asked(now)
-        if self.phase >= Phase.STOPPING and not hurry:
+        if self.phase > Phase.RUNNING and not hurry:
             return []
+        if self.rules.drain_delay and not hurry:
+            self.phase = Phase.DELAYING
+            self._leave_at = now + self.rules.drain_delay
+            return self._renewal.end_trial()
+        return self._stop(hurry, now)
+
+    def _stop(self, hurry: bool, now: float) -> list[ev.Action]:
         actions = self._leave_running()
         self.phase = Phase.HURRYING if hurry else Phase.STOPPING
-        for handle in self.workers.values():
+        for handle in self.fleet.workers.values():
             if handle.in_service:
                 actions.append(self._drain(handle, hurry, now))
             elif hurry and handle.state is State.DRAINING:
@@ -160,7 +182,7 @@ class Policy:
         actions = self._leave_running()
         insisting = self.phase is Phase.KILLING
         self.phase = Phase.KILLING
-        for handle in self.workers.values():
+        for handle in self.fleet.workers.values():
             if insisting:
                 actions.append(self._kill(handle, now))
             elif handle.state is not State.KILLED:
@@ -169,65 +191,98 @@ class Policy:
         return actions
 
     def _leave_running(self) -> list[ev.Action]:
-        return [ev.CloseListeners()] if self.phase is Phase.RUNNING else []
+        if self.phase > Phase.DELAYING:
+            return []
+        return [*self._renewal.end_trial(), ev.CloseListeners()]
 
     def _files_changed(self, now: float) -> list[ev.Action]:
         if self.phase is not Phase.RUNNING:
             return []
-        self.generation += 1
-        for slot in self.slots:
+        self.fleet.generation += 1
+        for slot in self.fleet.slots:
             slot.forgive()
-        return [self._drain(handle, True, now) for handle in self.workers.values() if handle.in_service]
+        return [self._drain(handle, True, now) for handle in self.fleet.in_service()]
+
+    def _reload_asked(self, event: ev.ReloadAsked, now: float) -> list[ev.Action]:
+        if self.phase is not Phase.RUNNING:
+            return [ev.Decline("this server is stopping")]
+        if self.rules.reload:
+            return self._files_changed(now)
+        if self.rules.fresh:
+            return self._renewal.start_trial(now, self.rules)
+        if self._proven:
+            self._former, self._proven = Former(self.fleet.generation, self.rules, self.fleet.wanted), False
+        for slot in self.fleet.slots:
+            slot.forgive()
+        self.rules = event.rules
+        self.fleet.generation = event.generation
+        self.fleet.resize(event.rules.workers)
+        return []
+
+    def _go_back(self) -> list[ev.Action]:
+        """Give the new generation up, if there is a former one to go back to."""
+        if self._former is None or not any(each.generation < self.fleet.generation for each in self.fleet.in_service()):
+            return []
+        self.fleet.generation, self.rules, wanted = self._former
+        self.fleet.resize(wanted)
+        self._former, self._proven = None, True
+        return [ev.ReloadFailed()]
+
+    def _upgrade_asked(self, now: float) -> list[ev.Action]:
+        if self.phase is not Phase.RUNNING:
+            return [ev.Decline("this server is stopping")]
+        if self.rules.reload:
+            return [ev.Decline("under --reload the code is followed anyway")]
+        if self.rules.in_place:
+            return self._renewal.start_trial(now, self.rules)
+        return self._renewal.start_successor()
+
+    def _scale_asked(self, by: int) -> list[ev.Action]:
+        if self.phase is not Phase.RUNNING:
+            return [ev.Decline("this server is stopping")]
+        if self.rules.reload:
+            return [ev.Decline("under --reload there is one worker")]
+        if by < 0 and self.fleet.wanted <= 1:
+            return [ev.Decline("it would leave no worker")]
+        self.fleet.resize(self.fleet.wanted + by)
+        return []
 
     # decisions
 
     def _enforce(self, now: float) -> list[ev.Action]:
-        actions: list[ev.Action] = []
-        for handle in [each for each in self.workers.values() if each.deadline <= now]:
+        actions = self._renewal.enforce(now)
+        if self.phase is Phase.DELAYING and self._leave_at <= now:
+            actions += self._stop(False, now)
+        for handle in [each for each in self.fleet.workers.values() if each.deadline <= now]:
             if handle.state is State.KILLED:
                 actions.append(self._kill(handle, now))
                 continue
             actions.append(ev.Dump(handle.serial, self._lateness(handle)))
-            if handle.in_service:
+            if handle.in_service and self.phase <= Phase.DELAYING:
                 actions += self._failed(handle, now)
             handle.enter(State.KILLED, now, LAST_MOMENT)
         return actions
 
-    def _relieve(self, now: float) -> list[ev.Action]:
-        """Let the replaced go: those whose slot has a ready worker that needs no replacement itself."""
-        ready = [handle for handle in self.workers.values() if handle.state is State.READY]
-        relieved = {handle.slot for handle in ready if not self._due(handle)}
-        return [self._drain(handle, False, now) for handle in ready if self._due(handle) and handle.slot in relieved]
-
     def _fill(self, now: float) -> list[ev.Action]:
-        if self._hopeless():
+        if self._is_hopeless():
+            actions = self._leave_running()
             self.phase = Phase.STOPPING
             self._exit_code = EXIT_STARTUP
-            return [ev.GiveUp(), ev.CloseListeners()]
-        actions: list[ev.Action] = []
-        for slot in list(self._openings()):
+            return [ev.GiveUp(), *actions]
+        actions = []
+        for slot in self._openings():
             if self._start_time(slot) <= now:
-                self._serial += 1
-                self.workers[self._serial] = Handle(
-                    self._serial, slot.number, self.generation, now, self.rules.start_timeout
-                )
-                slot.started_at = now
-                slot.not_before = now + SPACING
-                actions.append(ev.Spawn(self._serial, slot.number))
+                handle = self.fleet.add(slot, now, self.rules.start_timeout)
+                actions.append(ev.Spawn(handle.serial, slot.number))
         return actions
 
-    def _openings(self) -> Iterator[Slot]:
+    def _openings(self) -> list[Slot]:
         """The slots that want a worker: those without one, and of those with one to replace, the next in turn."""
-        filled = {handle.slot for handle in self.workers.values() if handle.in_service}
-        for slot in self.slots:
-            if slot.number not in filled:
-                yield slot
-        ready = [handle for handle in self.workers.values() if handle.state is State.READY]
-        held = {handle.slot for handle in ready}
-        starting = {handle.slot for handle in self.workers.values() if handle.state is State.STARTING}
-        waiting = {handle.slot for handle in ready if self._due(handle)}
-        if waiting and not starting & held:
-            yield min((slot for slot in self.slots if slot.number in waiting), key=self._start_time)
+        openings = list(self.fleet.vacancies())
+        waiting = self.fleet.awaiting_replacement()
+        if waiting:
+            openings.append(min(waiting, key=self._start_time))
+        return openings
 
     def _start_time(self, slot: Slot) -> float:
         """The earliest moment at which a slot may start a worker."""
@@ -235,24 +290,25 @@ class Policy:
             return math.inf  # let the others show first whether the application can start at all
         moment = slot.not_before
         if self.rules.reload:
-            here = [handle for handle in self.workers.values() if handle.slot == slot.number]
+            here = [handle for handle in self.fleet.workers.values() if handle.slot == slot.number]
             moment = max([moment, *(handle.since + RELOAD_PATIENCE for handle in here if not handle.in_service)])
         return moment
 
-    def _hopeless(self) -> bool:
-        if self._ever_ready or self.rules.reload or not all(slot.failures for slot in self.slots):
+    def _is_hopeless(self) -> bool:
+        if self._ever_ready or self.rules.reload or not self.fleet.wanted or self.fleet.in_service():
             return False
-        return not any(handle.in_service for handle in self.workers.values())
-
-    def _due(self, handle: Handle) -> bool:
-        return handle.limit is not None or handle.generation < self.generation
+        return all(slot.failures for slot in self.fleet.slots[: self.fleet.wanted])
 
     def _failed(self, handle: Handle, now: float) -> list[ev.Action]:
         """Note a death that nobody asked for, and when its slot may try again."""
-        slot = self.slots[handle.slot - 1]
+        slot = self.fleet.slot_of(handle)
         if handle.ready_at is None and self.rules.reload:
             slot.not_before = math.inf  # until the next edit
             return [ev.AwaitChange()]
+        if handle.ready_at is None and handle.generation == self.fleet.generation:
+            given_up = self._go_back()
+            if given_up:
+                return given_up
         if handle.ready_at is not None and now - handle.ready_at >= STEADY:
             slot.failures = 0
         slot.failures += 1
@@ -263,7 +319,7 @@ class Policy:
         return [ev.BackOff(slot.number, wait)]
 
     def _drain(self, handle: Handle, hurry: bool, now: float) -> ev.Action:
-        handle.enter(State.DRAINING, now, self.rules.graceful_timeout + DRAIN_MARGIN)
+        handle.enter(State.DRAINING, now, self.rules.graceful_timeout + DRAIN_MARGIN, self.rules.beat_timeout)
         return ev.Drain(handle.serial, hurry)
 
     def _kill(self, handle: Handle, now: float) -> ev.Action:
@@ -271,13 +327,13 @@ class Policy:
         return ev.Kill(handle.serial)
 
     def _attention(self, handle: Handle, now: float) -> float:
+        """When to look at a worker: at its deadline, and a moment before if a beat could still put it off."""
         early = handle.deadline - SECOND_LOOK
-        return early if handle.state is State.READY and now < early else handle.deadline
+        return early if handle.is_silent and now < early else handle.deadline
 
     def _lateness(self, handle: Handle) -> str:
-        match handle.state:
-            case State.STARTING:
-                return f"did not get ready within {handle.patience:g} s"
-            case State.READY:
-                return f"has been blocked for {handle.patience:g} s"
+        if handle.state is State.STARTING:
+            return f"did not get ready within {handle.patience:g} s"
+        if handle.is_silent:
+            return f"has been blocked for {handle.silence:g} s"
         return f"did not finish its requests within {self.rules.graceful_timeout:g} s"

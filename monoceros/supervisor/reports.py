@@ -7,7 +7,7 @@ import threading
 
 from monoceros.errors import EXIT_STARTUP
 from monoceros.supervisor.crew import Child
-from monoceros.supervisor.events import AwaitChange, BackOff, GiveUp
+from monoceros.supervisor.events import AwaitChange, BackOff, Decline, GiveUp, ReloadFailed
 from monoceros.supervisor.handle import State
 
 logger = logging.getLogger("monoceros.error")
@@ -58,6 +58,39 @@ def not_forked(who: str, error: OSError) -> None:
     logger.error("%s could not be forked: %s.", who, error.strerror)
 
 
+def not_executed(error: OSError) -> None:
+    """Log that the exec in place failed, which leaves everything as it was."""
+    logger.error("This program could not be executed again: %s. The reload is given up, the old code serves.", error)
+
+
+def asked(name: str, what: str) -> None:
+    """Log a signal and what follows from it."""
+    logger.info("Received %s: %s.", name, what)
+
+
+def unusable_options(error: Exception) -> None:
+    """Log that a reload fails before it begins."""
+    logger.error("The reload failed, the options can't be used: %s. The workers of before go on serving.", error)
+
+
+def kept_options(names: list[str]) -> None:
+    """Log which options a reload can't change."""
+    logger.warning(
+        "The reload leaves %s as before: the master keeps that for its life. Start the service anew to change it.",
+        ", ".join(names),
+    )
+
+
+def adopted(count: int) -> None:
+    """Log that a master has taken over from its former self."""
+    logger.info("Executed anew: the %d workers of before serve until they are replaced.", count)
+
+
+def successor_ended(pid: int, code: int) -> None:
+    """Log that an upgrade failed, or was called off."""
+    logger.error("The second master [pid %d] %s: this one goes on.", pid, how_it_ended(code))
+
+
 def watcher_ended(code: int) -> None:
     logger.error("The reloader %s: edits of the code are not seen any more.", how_it_ended(code))
 
@@ -66,9 +99,13 @@ def files_changed(way: str, paths: str) -> None:
     logger.warning("%s detected changes in %s. Reloading...", way, paths)
 
 
-def setback(action: BackOff | AwaitChange | GiveUp) -> None:
-    """Log why no worker is started now."""
+def setback(action: BackOff | AwaitChange | GiveUp | ReloadFailed | Decline) -> None:
+    """Log why something isn't done now."""
     match action:
+        case ReloadFailed():
+            logger.error("The reload failed: the new code could not start. The workers of before go on serving.")
+        case Decline(reason):
+            logger.warning("That is not done: %s.", reason)
         case BackOff(slot, seconds):
             logger.warning("Worker %d keeps dying: the next one starts in %g s.", slot, seconds)
         case AwaitChange():

@@ -1,12 +1,17 @@
 """Shared memory in which each worker writes how it is, and the master reads it: no message, no system call.
 
-A page is one anonymous shared mapping of 64 records. It can't grow under the workers that were forked with it, so a
-master that needs more records adds a page, which the workers forked afterwards inherit. The rule it keeps: a record has
-one writer, and each field is one aligned double, which is written and read whole.
+A page is a mapping of a file without a name, of 64 records. It can't grow under the workers that were forked with it,
+so a master that needs more records adds a page, which the workers forked afterwards inherit; a master that executes
+anew maps the same files again. The rule it keeps: a record has one writer, and each field is one aligned double, which
+is written and read whole.
 """
 
 import mmap
+import os
+from collections.abc import Iterable
 from enum import IntEnum
+
+from monoceros.service.anonymous import anonymous_file
 
 FIELDS = 8  # doubles a record: 64 bytes, a cache line, so that two workers never write to the same one
 RECORDS = 64  # records a page: 4096 bytes
@@ -21,62 +26,108 @@ class Stage(IntEnum):
     DRAINING = 3
 
 
-class Record:
-    """One worker's line on the board."""
+class _Number:
+    """A field of a record, as a descriptor of its class."""
 
-    def __init__(self, fields: "memoryview[float]") -> None:
-        self._fields = fields
+    def __init__(self, index: int) -> None:
+        self._index = index
+
+    def __get__(self, record: "Record", _: object) -> float:
+        return record.fields[self._index]
+
+    def __set__(self, record: "Record", value: float) -> None:
+        record.fields[self._index] = float(value)
+
+
+class Record:
+    """One worker's line on the board.
+
+    Arguments:
+        number: which one it is.
+        fields: its part of the page.
+
+    Attributes:
+        beat: the last sign of life, in seconds of the monotonic clock, which all processes of a machine share.
+        requests: requests taken so far.
+        connections: connections that are open.
+        in_flight: requests and WebSockets that are being served.
+        lag: seconds that the event loop's last tick came late.
+        rss: the memory it holds, in octets.
+    """
+
+    def __init__(self, number: int, fields: "memoryview[float]") -> None:
+        self.number = number
+        self.fields = fields
 
     @property
     def stage(self) -> Stage:
-        return Stage(int(self._fields[0]))
+        return Stage(int(self.fields[0]))
 
     @stage.setter
     def stage(self, stage: Stage) -> None:
-        self._fields[0] = float(stage)
+        self.fields[0] = float(stage)
 
-    @property
-    def beat(self) -> float:
-        """The last sign of life, in seconds of the monotonic clock, which all processes of a machine share."""
-        return self._fields[1]
-
-    @beat.setter
-    def beat(self, at: float) -> None:
-        self._fields[1] = at
-
-    @property
-    def requests(self) -> int:
-        """Requests taken so far."""
-        return int(self._fields[2])
-
-    @requests.setter
-    def requests(self, count: int) -> None:
-        self._fields[2] = float(count)
+    beat = _Number(1)
+    requests = _Number(2)
+    connections = _Number(3)
+    in_flight = _Number(4)
+    lag = _Number(5)
+    rss = _Number(6)
 
     def clear(self) -> None:
+        """Forget the worker."""
         for index in range(FIELDS):
-            self._fields[index] = 0.0
+            self.fields[index] = 0.0
 
 
 class Scoreboard:
-    """All records, and the list of the free ones. Only the master takes and gives back."""
+    """All records, and the list of the free ones. Only the master takes and gives back.
 
-    def __init__(self) -> None:
+    Arguments:
+        pages: descriptors of the pages of a former self, in their order.
+    """
+
+    def __init__(self, pages: Iterable[int] = ()) -> None:
+        self.pages: list[int] = []
+        self._records: list[Record] = []
         self._free: list[Record] = []
-        self._add_page()
+        for page in pages or (_new_page(),):
+            self._map(page)
 
     def take(self) -> Record:
         """A cleared record for a worker that is about to be forked."""
         if not self._free:
-            self._add_page()
+            self._map(_new_page())
         return self._free.pop()
+
+    def retake(self, number: int) -> Record:
+        """The record of a worker that a former self forked."""
+        record = self._records[number]
+        self._free.remove(record)
+        return record
 
     def give_back(self, record: Record) -> None:
         """Return the record of a worker whose exit has been collected: it can't write any more."""
         record.clear()
         self._free.append(record)
 
-    def _add_page(self) -> None:
-        page = memoryview(mmap.mmap(-1, RECORDS * FIELDS * 8)).cast("d")
-        records = [Record(page[start : start + FIELDS]) for start in range(0, RECORDS * FIELDS, FIELDS)]
+    def close(self) -> None:
+        """Let go of the files; what is mapped stays so."""
+        for page in self.pages:
+            os.close(page)
+        self.pages.clear()
+
+    def _map(self, descriptor: int) -> None:
+        page = memoryview(mmap.mmap(descriptor, RECORDS * FIELDS * 8)).cast("d")
+        first = len(self._records)
+        records = [Record(first + index, page[index * FIELDS : (index + 1) * FIELDS]) for index in range(RECORDS)]
+        self.pages.append(descriptor)
+        self._records += records
         self._free = records[::-1] + self._free
+
+
+def _new_page() -> int:
+    """Make a file of a page's size that has no name, and return its descriptor."""
+    descriptor = anonymous_file()
+    os.ftruncate(descriptor, RECORDS * FIELDS * 8)
+    return descriptor

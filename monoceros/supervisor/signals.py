@@ -14,12 +14,33 @@ from types import FrameType
 from typing import Any
 
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT)
-MASTERS_SIGNALS = (*STOPS, signal.SIGCHLD)
+_ASKING = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGTTIN, signal.SIGTTOU, signal.SIGWINCH)
+# Without a meaning here, and fatal by default: somebody's slip must not end the service.
+_STRAY = ("SIGALRM", "SIGVTALRM", "SIGPROF", "SIGIO", "SIGPWR", "SIGSTKFLT")
+_REAL_TIME = range(signal.SIGRTMIN, signal.SIGRTMAX + 1) if hasattr(signal, "SIGRTMIN") else ()
+MASTERS_SIGNALS: tuple[int, ...] = (
+    *STOPS,
+    *_ASKING,
+    signal.SIGCHLD,
+    *(getattr(signal, name) for name in _STRAY if hasattr(signal, name)),
+    *_REAL_TIME,
+)
 # Sent to a worker that is late: it writes the stacks of its threads. Not SIGABRT, which would also end it.
 DUMP_SIGNAL = signal.SIGUSR2
-# A terminal sends these to every process in front of it. Children leave them to the master, which tells them.
-_THE_TERMINALS = (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
-_HELD_OVER_FORK = (*_THE_TERMINALS, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGCHLD)
+# A terminal, or who signals a whole process group, sends these to children, too. They leave them to the master.
+_THE_MASTERS = (
+    signal.SIGINT,
+    signal.SIGQUIT,
+    signal.SIGHUP,
+    signal.SIGUSR1,
+    signal.SIGTTIN,
+    signal.SIGTTOU,
+    signal.SIGWINCH,
+)
+
+
+class Interrupted(BaseException):
+    """Something that can't be waited for was broken off by a signal that stops the server."""
 
 
 class SignalQueue:
@@ -29,10 +50,11 @@ class SignalQueue:
     main thread can enter it.
     """
 
-    def __init__(self, signals: Iterable[signal.Signals] = MASTERS_SIGNALS) -> None:
+    def __init__(self, signals: Iterable[int] = MASTERS_SIGNALS) -> None:
         self._signals = tuple(signals)
-        self._arrived: deque[signal.Signals] = deque()
+        self._arrived: deque[int] = deque()
         self._restore = contextlib.ExitStack()
+        self._breaks_off = False
 
     def __enter__(self) -> "SignalQueue":
         self._reader, self._writer = socket.socketpair()
@@ -41,9 +63,13 @@ class SignalQueue:
         former_fd = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
         self._restore.callback(signal.set_wakeup_fd, former_fd)
         for each in self._signals:
+            if each == signal.SIGHUP and signal.getsignal(each) is signal.SIG_IGN:
+                continue  # nohup: the service shall outlive the terminal
             former = signal.signal(each, self._note)
             # None: a handler that was not installed from Python, which can't be put back from Python either.
             self._restore.callback(signal.signal, each, signal.SIG_DFL if former is None else former)
+        # A master that executed anew kept them waiting until it could take them.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, self._signals)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -51,17 +77,28 @@ class SignalQueue:
         self.close()
 
     def _note(self, number: int, _: FrameType | None) -> None:
-        self._arrived.append(signal.Signals(number))
+        self._arrived.append(number)
+        if self._breaks_off and number in STOPS:
+            raise Interrupted
+
+    @contextlib.contextmanager
+    def breaking_off(self) -> Iterator[None]:
+        """Let the signals that stop a server raise Interrupted, too, inside of something that may take minutes."""
+        self._breaks_off = True
+        try:
+            yield
+        finally:
+            self._breaks_off = False
 
     def fileno(self) -> int:
         return self._reader.fileno()
 
-    def take(self) -> list[signal.Signals]:
+    def take(self) -> list[int]:
         """The signals in the order of their arrival. Empties the wake-up first: a later signal wakes again."""
         with contextlib.suppress(BlockingIOError):
             while self._reader.recv(512):
                 pass
-        arrived: list[signal.Signals] = []
+        arrived: list[int] = []
         while self._arrived:
             arrived.append(self._arrived.popleft())
         return arrived
@@ -75,34 +112,43 @@ class SignalQueue:
 @contextlib.contextmanager
 def held() -> Iterator[None]:
     """Keep signals from being delivered; they arrive at the end. A forked child inherits the hold: see `settle`."""
-    former = signal.pthread_sigmask(signal.SIG_BLOCK, _HELD_OVER_FORK)
+    former = signal.pthread_sigmask(signal.SIG_BLOCK, MASTERS_SIGNALS)
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, former)
 
 
-def settle(handlers: Mapping[signal.Signals, Callable[[], Any]]) -> None:
+def name_of(number: int) -> str:
+    """Return a signal's name, or its number if it is a real-time signal, which has none."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def settle(handlers: Mapping[signal.Signals, Callable[[FrameType | None], Any]]) -> None:
     """Give a freshly forked child its own signals, then let those in that arrived meanwhile.
 
     Arguments:
-        handlers: what to call on a signal. The terminal's that are not among them do nothing; the master's others get
-            their default action back. Nothing is set to be ignored: a program that the application executes would
-            inherit that and be deaf to Ctrl+C for ever, whereas handlers end with the exec.
+        handlers: what to call on a signal, with the frame it interrupted. Those that are the master's to act on do
+            nothing unless they are among them; all others of the master's get their default action back. Nothing is set
+            to be ignored: a program that the application executes would inherit that and be deaf to Ctrl+C for ever,
+            whereas handlers end with the exec.
     """
     signal.set_wakeup_fd(-1)
-    for each in _HELD_OVER_FORK:
+    for each in MASTERS_SIGNALS:
         if each in handlers:
-            signal.signal(each, _calling(handlers[each]))
-        elif each in _THE_TERMINALS:
-            signal.signal(each, _calling(lambda: None))
+            signal.signal(each, _calling(handlers[signal.Signals(each)]))
+        elif each in _THE_MASTERS:
+            signal.signal(each, _calling(lambda _: None))
         else:
             signal.signal(each, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD_OVER_FORK)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, MASTERS_SIGNALS)
 
 
-def _calling(action: Callable[[], Any]) -> Callable[[int, FrameType | None], None]:
-    def handler(_number: int, _frame: FrameType | None) -> None:
-        action()
+def _calling(action: Callable[[FrameType | None], Any]) -> Callable[[int, FrameType | None], None]:
+    def handler(_number: int, frame: FrameType | None) -> None:
+        action(frame)
 
     return handler

@@ -1,24 +1,28 @@
 """The child: from the fork to the exit code. The only module of the supervisor that knows the server.
 
-The application is imported here and never in the master, so a new worker always runs the code that is on disk. Two
-threads stand beside the event loop's: one beats while the import blocks everything else, one listens to the master.
+The application is imported here, unless --preload has the master import it, so a new worker runs the code that is on
+disk. Two threads stand beside the event loop's: one beats while nothing else does, one listens to the master.
 The rule it keeps: a worker whose master is gone serves what it has and leaves. Nobody is orphaned.
 """
 
-import faulthandler
+import gc
 import logging
 import os
 import signal
-import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Sized
 from dataclasses import dataclass
 from socket import socket
-from typing import Protocol
+from types import FrameType
+from typing import Any, Protocol
 
 from monoceros.config import Config
-from monoceros.errors import EXIT_STARTUP, StartupError
+from monoceros.errors import EXIT_STARTUP, StartupError, UsageError
+from monoceros.logs.reopen import reopen_log_files
+from monoceros.service import identity
+from monoceros.service.memory import resident_memory
+from monoceros.service.title import set_title
 from monoceros.supervisor.channel import Channel, Message, Word
 from monoceros.supervisor.scoreboard import Record, Stage
 from monoceros.supervisor.signals import DUMP_SIGNAL, settle
@@ -26,25 +30,47 @@ from monoceros.supervisor.signals import DUMP_SIGNAL, settle
 logger = logging.getLogger("monoceros.error")
 
 BEAT_INTERVAL = 1.0  # seconds, as the tick of the event loop that takes over
+BLOCKED_IN_C = 0.8  # seconds past a deadline: after the master's demand, which Python code answers, before its kill
 EXIT_CRASHED = 1
 
 
 class ServerState(Protocol):
+    """What a server counts."""
+
     @property
     def total_requests(self) -> int: ...
+    @property
+    def connections(self) -> Sized: ...
+    @property
+    def tasks(self) -> Sized: ...
+    @property
+    def loop_lag(self) -> float: ...
+
+
+class Watch(Protocol):
+    """Writes the stacks of a process that doesn't put it off in time."""
+
+    def put_off(self) -> None: ...
+    def end(self) -> None: ...
 
 
 class WorkerServer(Protocol):
-    """What a worker asks of the server it runs. `drain` and `stop` may be called from any thread, or from a signal."""
+    """What a worker asks of the server it runs. All but `run_worker` may be called from any thread."""
 
     @property
     def server_state(self) -> ServerState: ...
+    @property
+    def loop(self) -> Any: ...
 
     def run_worker(self, sockets: Sequence[socket], *, host: "Reporter") -> int: ...
 
     def drain(self, *, hurry: bool = False) -> None: ...
 
     def stop(self) -> None: ...
+
+    def serve_also(self, sock: socket) -> None: ...
+
+    def serve_no_longer(self, sock: socket) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,38 +91,73 @@ class Assignment:
 
 
 class Reporter:
-    """Tells the master how the server is: the server's `WorkerHost`, called on the event loop's thread."""
+    """Tells the master how the server is: the server's `WorkerHost`, called on the event loop's thread.
 
-    def __init__(self, line: Channel, record: Record, server: WorkerServer) -> None:
+    Arguments:
+        line: the line to the master.
+        record: what the master reads without being told.
+        server: the server.
+        show: shows a stage in the process's title.
+        watch: writes the stacks if the event loop is blocked where no Python code runs.
+    """
+
+    def __init__(
+        self, line: Channel, record: Record, server: WorkerServer, show: Callable[[str], None], watch: Watch
+    ) -> None:
         self._line = line
         self._record = record
         self._server = server
+        self._show = show
+        self._watch = watch
         self._loop_beats = threading.Event()
         record.stage = Stage.STARTING
         record.beat = time.monotonic()
 
     def server_ready(self) -> None:
+        """See WorkerHost."""
         self.beat()
         self._record.stage = Stage.SERVING
+        self._show("serving")
         self._line.send(Word.READY)
 
     def beat(self) -> None:
+        """See WorkerHost."""
         self._loop_beats.set()
-        self._record.beat = time.monotonic()
-        self._record.requests = self._server.server_state.total_requests
+        self._watch.put_off()
+        record, state = self._record, self._server.server_state
+        record.beat = time.monotonic()
+        record.requests = state.total_requests
+        record.connections = len(state.connections)
+        record.in_flight = len(state.tasks)
+        record.lag = state.loop_lag
+        record.rss = resident_memory()
 
     def limit_reached(self, reason: str) -> None:
+        """See WorkerHost."""
         self._line.send(Word.LIMIT, reason)
 
-    def beat_until_the_loop_does(self) -> None:
-        """The starting thread's work: an import may block the main thread for minutes and be alive."""
+    def server_stopped(self) -> None:
+        """See WorkerHost. What still runs isn't the loop's, and may take the time that a drain has."""
+        self._watch.end()
+        self.begin_beating()
+
+    def beat_for_the_loop(self) -> None:
+        """The beating thread's work, until the loop beats: an import may block the main thread for minutes."""
         while not self._loop_beats.wait(BEAT_INTERVAL):
             self._record.beat = time.monotonic()
 
+    def begin_beating(self) -> None:
+        """Beat by a thread, while there is no event loop: before it begins, and once it is over."""
+        self._loop_beats.clear()
+        threading.Thread(target=self.beat_for_the_loop, name="monoceros-beating", daemon=True).start()
+
     def draining(self) -> None:
+        """The server finishes what it has."""
         self._record.stage = Stage.DRAINING
+        self._show("draining")
 
     def leaving(self) -> None:
+        """The server drains by its own choice."""
         self._line.send(Word.LEAVING)
 
 
@@ -108,6 +169,7 @@ class Orders:
         self._config = config
         self._server = server
         self._reporter = reporter
+        self._covered: dict[str, list[socket]] = {}  # the listeners of other slots, by the slot's number
 
     def drain(self, hurry: bool = False) -> None:
         self._leave_if_importing()
@@ -139,6 +201,8 @@ class Orders:
                 return
             for message in messages:
                 self._obey(message)
+            for sock in self._line.take_sockets():
+                sock.close()  # of a slot that was covered and left again at once
 
     def _obey(self, message: Message) -> None:
         match message.word:
@@ -148,6 +212,15 @@ class Orders:
                 self.drain(hurry=True)
             case Word.STOP:
                 self.stop()
+            case Word.REOPEN:
+                reopen_log_files()
+            case Word.COVER:
+                self._covered[message.text] = self._line.take_sockets()
+                for sock in self._covered[message.text]:
+                    self._server.serve_also(sock)
+            case Word.UNCOVER:
+                for sock in self._covered.pop(message.text, ()):
+                    self._server.serve_no_longer(sock)
 
 
 def make_server(config: Config) -> WorkerServer:
@@ -157,39 +230,91 @@ def make_server(config: Config) -> WorkerServer:
     return Server(config)
 
 
+def make_watch(config: Config) -> Watch:
+    """The real watch, over a serving loop or a start that takes too long."""
+    from monoceros.server.stacks import BlockWatch
+
+    seconds = config.timeout_worker
+    handlers = [*logger.handlers, *logging.getLogger("monoceros").handlers, *logging.getLogger().handlers]
+    return BlockWatch(seconds and seconds + BLOCKED_IN_C, handlers)
+
+
+def stacks_of(frame: FrameType | None, server: WorkerServer) -> str:
+    """The stacks of all threads and tasks."""
+    from monoceros.server.stacks import describe_stacks
+
+    return describe_stacks(frame, server.loop)
+
+
+def preload(config: Config) -> None:
+    """Import the application and the server in the master, for --preload; what is there is left out of collections.
+
+    Raises:
+        SystemExit: with the exit code, if it can't be; the reason is logged.
+        UsageError: an option's value has no place here.
+        StartupError: a library that an option asks for isn't installed.
+    """
+    from monoceros.server.build import check
+
+    # A collection between imports would only leave holes in the pages that are to be shared.
+    gc.disable()
+    try:
+        config.load()
+        config.get_loop_factory()
+        check(config)
+        make_server(config)
+    finally:
+        gc.enable()
+    gc.collect()
+    gc.freeze()
+
+
 def work(assignment: Assignment, line: Channel, make_server: Callable[[Config], WorkerServer] = make_server) -> int:
     """Live as a worker; returns its exit code. Runs on the main thread of a freshly forked process.
 
     Whatever ends the server is logged here with its traceback, unless whoever raised it has logged it already.
     """
+    config, slot = assignment.config, assignment.slot
     try:
-        server = make_server(assignment.config)
-        reporter = Reporter(line, assignment.record, server)
-        orders = Orders(line, assignment.config, server, reporter)
-        settle({signal.SIGTERM: orders.leave, signal.SIGQUIT: orders.stop})
-        _write_stacks_when_asked()
-        for name, target in (("starting", reporter.beat_until_the_loop_does), ("listening", orders.listen)):
-            threading.Thread(target=target, name=f"monoceros-{name}", daemon=True).start()
+        server = make_server(config)
+        watch = make_watch(config)
+
+        def show(stage: str) -> None:
+            set_title(f"worker {slot} {stage}", config.app, config.proc_name)
+
+        def write_stacks(frame: FrameType | None) -> None:
+            watch.end()
+            logger.critical("Worker %d [%d] is here:\n%s", slot, os.getpid(), stacks_of(frame, server))
+
+        reporter = Reporter(line, assignment.record, server, show, watch)
+        orders = Orders(line, config, server, reporter)
+        settle(
+            {
+                signal.SIGTERM: lambda _: orders.leave(),
+                signal.SIGQUIT: lambda _: orders.stop(),
+                signal.SIGUSR1: lambda _: reopen_log_files(),
+                DUMP_SIGNAL: write_stacks,
+            }
+        )
+        reporter.begin_beating()
+        threading.Thread(target=orders.listen, name="monoceros-listening", daemon=True).start()
+        _serve_as(config)
         return server.run_worker(assignment.sockets, host=reporter)
-    except StartupError as error:
+    except (StartupError, UsageError) as error:
         logger.error(str(error))
         return EXIT_STARTUP
     except SystemExit as error:
-        logger.error("Worker %d [%d] was ended by sys.exit(%r).", assignment.slot, os.getpid(), error.code)
+        logger.error("Worker %d [%d] was ended by sys.exit(%r).", slot, os.getpid(), error.code)
         return error.code if isinstance(error.code, int) else int(error.code is not None)
     except Exception:
-        logger.exception("Worker %d [%d] failed.", assignment.slot, os.getpid())
+        logger.exception("Worker %d [%d] failed.", slot, os.getpid())
         return EXIT_CRASHED
 
 
-def _write_stacks_when_asked() -> None:
-    """Register the master's demand for stacks.
-
-    The handler is C and needs no turn of the interpreter, so it answers also when the loop is blocked inside a C call
-    that holds the interpreter's lock.
-    """
-    try:
-        stream: int = sys.stderr.fileno()
-    except (AttributeError, OSError, ValueError):
-        stream = 2
-    faulthandler.register(DUMP_SIGNAL, file=stream, all_threads=True)
+def _serve_as(config: Config) -> None:
+    """Become the user that the options name; the key of the certificate may be root's alone."""
+    who = identity.resolve(config.user, config.group)
+    if who is not None:
+        if not config.loaded:
+            config.load_tls()
+        who.assume()

@@ -21,12 +21,12 @@ from gunicorn.workers.base import Worker
 from monoceros.config import Config
 from monoceros.errors import EXIT_STARTUP, EXIT_USAGE, UsageError
 from monoceros.server.server import Server
+from monoceros.server.stacks import BlockWatch, describe_stacks
 from monoceros.workers.failing import failing_application
 from monoceros.workers.heartbeat import StartupHeartbeat
 from monoceros.workers.logs import error_log, log_like_gunicorn
-from monoceros.workers.settings import config_options, last_seconds
+from monoceros.workers.settings import config_options, drain_seconds, last_seconds
 from monoceros.workers.siblings import Seat, Siblings, Stage
-from monoceros.workers.stacks import BlockWatch, describe_stacks
 
 RETRY = 0.1
 """Seconds between two looks whether it is this worker's turn to leave."""
@@ -48,7 +48,7 @@ class Life(enum.Enum):
     SPENT = enum.auto()
     """It has served its requests, and goes on until its siblings can do without it."""
     DISMISSED = enum.auto()
-    """It was told to go, and goes on until younger siblings are ready."""
+    """It was told to go, and goes on until younger siblings are ready, or for `drain_delay`."""
     DRAINING = enum.auto()
     ENDING = enum.auto()
     """A quick stop: nobody is waited for."""
@@ -73,6 +73,8 @@ class MonocerosWorker(Worker):  # type: ignore[misc]
         self._interrupted = False
         self._exit_code = 0
         self._life = Life.STARTING
+        self._dismissed_at: float | None = None
+        self._delay = 0.0
         self._loop: asyncio.AbstractEventLoop | None = None
         self.server: Server | None = None
         super().__init__(*args, **kwargs)
@@ -192,6 +194,9 @@ class MonocerosWorker(Worker):  # type: ignore[misc]
             self._life = Life.SPENT
             self._leave_in_time()
 
+    def server_stopped(self) -> None:
+        """See WorkerHost. The arbiter's patience with a worker that leaves is its graceful timeout."""
+
     def _beat_often(self) -> None:
         """Once a second isn't enough for an arbiter that waits one second."""
         assert self._loop is not None
@@ -206,7 +211,7 @@ class MonocerosWorker(Worker):  # type: ignore[misc]
         if self._life is Life.SPENT:
             free = siblings.leave_in_turn(self._seat)
         elif self._life is Life.DISMISSED:
-            free = not siblings.younger_is_starting(self._seat)
+            free = self._waited() >= self._delay and not siblings.younger_is_starting(self._seat)
         else:
             return
         if free:
@@ -215,10 +220,20 @@ class MonocerosWorker(Worker):  # type: ignore[misc]
             assert self._loop is not None
             self._loop.call_later(RETRY, self._leave_in_time)
 
+    def _waited(self) -> float:
+        """Seconds of the arbiter's patience that are gone."""
+        assert self._loop is not None
+        return 0.0 if self._dismissed_at is None else self._loop.time() - self._dismissed_at
+
     def _dismissed(self) -> None:
         if self._life in (Life.SERVING, Life.SPENT):
             waits_already = self._life is Life.SPENT
             self._life = Life.DISMISSED
+            assert self._loop is not None
+            self._dismissed_at = self._loop.time()
+            # Who is replaced needn't wait for a load balancer to learn that the service ends.
+            if not self._crew().younger_is_starting(self._seat):
+                self._delay = min(self.config.drain_delay, drain_seconds(self.cfg.graceful_timeout))
             if not waits_already:
                 self._leave_in_time()
 
@@ -227,10 +242,12 @@ class MonocerosWorker(Worker):  # type: ignore[misc]
         assert self._loop is not None
         self._life = Life.DRAINING
         self._seat.stage = Stage.LEAVING
-        limit, patience = self.config.timeout_graceful_shutdown, self.cfg.graceful_timeout
+        limit, patience, waited = self.config.timeout_graceful_shutdown, self.cfg.graceful_timeout, self._waited()
+        within: float | None = None
         if limit is not None and limit <= patience:
-            self._loop.call_later(last_seconds(patience), self.server.stop)
-        self.server.drain()
+            self._loop.call_later(max(0, last_seconds(patience) - waited), self.server.stop)
+            within = min(limit, max(0, max(limit, drain_seconds(patience)) - waited))
+        self.server.drain(within=within)
 
     def _end(self) -> None:
         if self._life is Life.ENDING:

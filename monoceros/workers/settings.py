@@ -111,22 +111,33 @@ SETTINGS: tuple[Setting, ...] = (
 # Gunicorn decides these: where it listens, how many it forks, what it imports, what it logs to, when it kills.
 ARBITERS = frozenset(
     {
+        "access_log_file",
         "app",
         "app_dir",
+        "bind",
+        "chdir",
         "factory",
         "fd",
+        "group",
         "host",
         "log_config",
+        "pid_file",
         "port",
+        "preload",
+        "proc_name",
         "reload",
         "reload_delay",
         "reload_dirs",
         "reload_excludes",
         "reload_includes",
+        "reuse_port",
         "timeout_worker",
         "timeout_worker_healthcheck",
         "uds",
+        "uds_permissions",
+        "umask",
         "use_colors",
+        "user",
         "workers",
     }
 )

@@ -10,9 +10,14 @@ from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 
 from monoceros.supervisor.channel import Channel, Word
+from monoceros.supervisor.luggage import Luggage
 
 Story = Generator[None, None, None]
 Ready = list[tuple[selectors.SelectorKey, int]]
+
+
+class Executed(BaseException):
+    """The master would be another program now."""
 
 
 @dataclass(eq=False)
@@ -38,7 +43,8 @@ class FakeKernel:
         asked: the timeout of the master's last sleep, in seconds.
         processes: everything forked so far, in order.
         killed: the signals sent so far.
-        refuses: raised by the next forks instead of forking.
+        refuses: raised by the next forks, and by an exec, instead of doing it.
+        executed: what each exec in place would have handed on.
     """
 
     def __init__(self, tell: Callable[["FakeKernel"], Story]) -> None:
@@ -47,6 +53,7 @@ class FakeKernel:
         self.processes: list[FakeProcess] = []
         self.killed: list[tuple[int, signal.Signals]] = []
         self.refuses: OSError | None = None
+        self.executed: list[Luggage] = []
         self._ended: dict[int, int] = {}
         self._story = tell(self)
 
@@ -84,6 +91,12 @@ class FakeKernel:
 
     def exits(self, pids: Iterable[int]) -> list[tuple[int, int]]:
         return [(pid, self._ended.pop(pid)) for pid in list(pids) if pid in self._ended]
+
+    def execute(self, luggage: Luggage, directory: str, without: Iterable[str]) -> None:
+        self.executed.append(luggage)
+        if self.refuses is not None:
+            raise self.refuses
+        raise Executed
 
     def await_exit(self, pid: int) -> None:
         assert (pid, signal.SIGKILL) in self.killed, "the master waits for a child that it didn't kill"

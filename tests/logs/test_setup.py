@@ -5,6 +5,7 @@ import copy
 import io
 import json
 import logging
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import pytest
 import uvicorn.config
 
 from monoceros.errors import UsageError
+from monoceros.logs.access import ACCESS_MESSAGE
 from monoceros.logs.formatters import AccessFormatter, ColourizedFormatter, DefaultFormatter
 from monoceros.logs.setup import LOG_LEVELS, LOGGING_CONFIG, configure
 
@@ -294,3 +296,91 @@ def test_handlers_may_hold_what_cannot_be_copied() -> None:
     first = logging.getLogger("monoceros.error").handlers[0]
     assert isinstance(first, logging.StreamHandler)
     assert first.stream is stream
+
+
+@pytest.fixture
+def access_file(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path / "access.log"
+    for handler in logging.getLogger("monoceros.access").handlers:
+        handler.close()
+
+
+def log_access() -> None:
+    logging.getLogger("monoceros.access").info(ACCESS_MESSAGE, "1.2.3.4:5", "GET", "/", "1.1", 404)
+
+
+def test_the_access_log_is_appended_to_a_file_and_goes_nowhere_else(
+    access_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    access_file.write_text("before\n")
+    configure(LOGGING_CONFIG, use_colors=True, access_log_file=access_file)
+    log_access()
+    assert access_file.read_text() == 'before\nINFO:     1.2.3.4:5 - "GET / HTTP/1.1" 404 Not Found\n'
+    assert capsys.readouterr() == ("", "")
+    assert type(logging.getLogger("monoceros.access").handlers[0]) is logging.FileHandler
+
+
+def test_a_file_keeps_the_format_of_the_handler_it_takes_the_place_of(access_file: Path) -> None:
+    config = copy.deepcopy(LOGGING_CONFIG)
+    config["formatters"]["access"]["fmt"] = "%(status_code)s %(client_addr)s"
+    config["loggers"]["monoceros"]["handlers"] = ["access"]
+    configure(config, use_colors=True, access_log_file=str(access_file))
+    log_access()
+    assert access_file.read_text() == "404 Not Found 1.2.3.4:5\n"
+    shared = formatter_of("monoceros")
+    assert isinstance(shared, AccessFormatter)
+    assert shared.use_colors
+    config["formatters"]["access"] = {"format": "plain %(message)s"}
+    configure(config, access_log_file=access_file)
+    log_access()
+    assert access_file.read_text().splitlines()[1:] == ['plain 1.2.3.4:5 - "GET / HTTP/1.1" 404']
+
+
+@pytest.mark.parametrize("config", [None, {"version": 1}, {"version": 1, "root": {"level": "ERROR"}}, MAPPING])
+def test_a_config_that_says_nothing_of_accesses_is_enough_for_the_file(
+    config: dict[str, Any] | None, access_file: Path
+) -> None:
+    configure(config, access_log_file=access_file)
+    assert not logging.getLogger("monoceros.access").propagate
+    log_access()
+    assert access_file.read_text() == 'INFO:     1.2.3.4:5 - "GET / HTTP/1.1" 404 Not Found\n'
+
+
+def test_a_level_that_somebody_chose_holds_for_the_file(access_file: Path) -> None:
+    configure(LOGGING_CONFIG, log_level="warning", access_log_file=access_file)
+    log_access()
+    configure({"version": 1, "loggers": {"monoceros.access": {"level": "ERROR"}}}, access_log_file=access_file)
+    log_access()
+    assert access_file.read_text() == ""
+
+
+def test_configured_again_the_former_file_is_closed(access_file: Path, tmp_path: Path) -> None:
+    configure(None, access_log_file=tmp_path / "former.log")
+    (former,) = logging.getLogger("monoceros.access").handlers
+    assert isinstance(former, logging.FileHandler)
+    configure(None, access_log_file=access_file)
+    assert former.stream is None
+    log_access()
+    assert (tmp_path / "former.log").read_text() == ""
+    assert access_file.read_text().count("\n") == 1
+
+
+def test_a_handler_of_the_users_stays_open_for_other_loggers(access_file: Path, tmp_path: Path) -> None:
+    config = copy.deepcopy(LOGGING_CONFIG)
+    config["handlers"]["access"] = {"class": "logging.FileHandler", "filename": str(tmp_path / "app.log"), "mode": "w"}
+    config["loggers"]["monoceros"]["handlers"] = ["access"]
+    configure(config, access_log_file=access_file)
+    logging.getLogger("monoceros.error").info("still written")
+    assert (tmp_path / "app.log").read_text() == "still written\n"
+    logging.getLogger("monoceros").handlers[0].close()
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"), [("no/such", "No such file"), (".", "Is a directory"), ("\0", "embedded null")]
+)
+def test_a_file_for_accesses_that_cannot_be_opened_is_named(name: str, reason: str, tmp_path: Path) -> None:
+    path = os.path.join(tmp_path, name)
+    with pytest.raises(UsageError) as caught:
+        configure(LOGGING_CONFIG, access_log_file=path)
+    assert f"access_log_file (--access-log-file): {path!r} can't be opened: {reason}" in str(caught.value)
+    configure(LOGGING_CONFIG, access_log=False, access_log_file=path)

@@ -85,6 +85,42 @@ def test_a_closed_connection_whose_response_is_still_being_read_is_not_cut(stage
     assert peer.closed
 
 
+@pytest.mark.parametrize("hurry", [False, True])
+def test_an_idle_connection_whose_next_request_has_arrived_unread_is_spared_and_answers_it(
+    stage: Stage, hurry: bool
+) -> None:
+    unread = [False]
+    stage.context.holds_unread = lambda transport: unread[0]
+    peer = stage.connect()
+    peer.send()
+    stage.call.answer()
+    peer.take()
+    unread[0] = True
+    if hurry:
+        peer.connection.close_if_idle()
+    else:
+        stage.tick(stage.context.keep_alive)
+    assert not peer.transport.is_closing()
+    unread[0] = False
+    stage.context.lasting = False
+    peer.send()
+    stage.call.answer(b"second")
+    assert peer.answer().body == b"second"
+    assert peer.closed
+
+
+def test_a_connection_is_spared_once_in_a_row_for_what_arrived_may_be_no_request(stage: Stage) -> None:
+    stage.context.holds_unread = lambda transport: True
+    peer = stage.connect()
+    peer.send()
+    stage.call.answer()
+    for _ in range(3):
+        peer.connection.close_if_idle()
+    assert not peer.transport.is_closing()
+    stage.tick()
+    assert peer.closed
+
+
 def test_in_a_hurry_nobody_waits_for_a_peer_to_agree_to_the_end(stage: Stage) -> None:
     peer = connect(stage, ReluctantTransport(stage.loop, tls=True))
     peer.send()

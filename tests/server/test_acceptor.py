@@ -24,6 +24,16 @@ class ExhaustedListener:
         raise BlockingIOError
 
 
+class QuietListener:
+    """A listener where nobody waits."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+
 class ReadingLoop:
     """What an acceptor asks of its loop: to look at listeners."""
 
@@ -60,3 +70,21 @@ def test_accepting_pauses_without_descriptors_and_says_so_once(caplog: pytest.Lo
         listener.exhausted = True
         loop.turn()
     assert len(caplog.records) == 2
+
+
+def test_listeners_come_and_go_whether_it_accepts_or_pauses() -> None:
+    loop: Any = ReadingLoop()
+    made: list[Any] = [QuietListener(descriptor) for descriptor in (3, 4, 5)]
+    acceptor = Acceptor(loop, made[:1], lambda: pytest.fail("nobody was accepted"))
+    acceptor.start()
+    acceptor.add(made[1])
+    assert set(loop.readers) == {3, 4}
+    acceptor.remove(made[0])
+    assert set(loop.readers) == {4}
+    acceptor.pause()
+    acceptor.add(made[2])
+    acceptor.remove(made[1])
+    assert not loop.readers
+    acceptor.start()
+    assert set(loop.readers) == {5}
+    assert acceptor.sockets == (made[2],)

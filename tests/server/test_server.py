@@ -333,6 +333,9 @@ class Host:
     def limit_reached(self, reason: str) -> None:
         self.told.append(reason)
 
+    def server_stopped(self) -> None:
+        self.told.append("stopped")
+
 
 def in_worker(app: Any, during: Callable[[Server, Host, tuple[str, int]], None], **options: Any) -> tuple[int, Host]:
     """Run a server as a worker process would, and return its exit code."""

@@ -14,11 +14,19 @@ from monoceros.supervisor.signals import DUMP_SIGNAL
 from tests.doubles.kernel import FakeKernel, Story
 
 
+def make_arbiter(kernel: FakeKernel, **options: object) -> Arbiter:
+    """A master over a kernel of data, whose options can be read again."""
+
+    def read() -> Config:
+        return Config("nowhere:app", **{"port": 0, "log_config": None, **options})  # type: ignore[arg-type]
+
+    return Arbiter(read(), kernel=kernel, read=read)
+
+
 def run(tell: Callable[[FakeKernel], Story], **options: object) -> tuple[int, FakeKernel]:
     """Run a master through a story; returns its exit code."""
     kernel = FakeKernel(tell)
-    config = Config("nowhere:app", **{"port": 0, "log_config": None, **options})  # type: ignore[arg-type]
-    return Arbiter(config, kernel=kernel).run(), kernel
+    return make_arbiter(kernel, **options).run(), kernel
 
 
 def test_workers_are_forked_told_to_drain_and_collected(caplog: pytest.LogCaptureFixture) -> None:
@@ -200,18 +208,18 @@ def test_the_listeners_are_closed_as_soon_as_nobody_will_accept() -> None:
     def story(kernel: FakeKernel) -> Story:
         (worker,) = kernel.processes
         worker.say(Word.READY)
-        (address,) = [sock.getsockname() for sock in arbiters[0].sockets]
+        (address,) = [sock.getsockname() for sock in arbiters[0].listeners.every]
         socket.create_connection(address).close()
         yield
         signal.raise_signal(signal.SIGTERM)
         yield
-        assert list(arbiters[0].sockets) == []
+        assert arbiters[0].listeners.every == []
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(address)
         kernel.end(worker)
         yield
 
-    arbiters.append(Arbiter(Config("nowhere:app", port=0, log_config=None), kernel=FakeKernel(story)))
+    arbiters.append(make_arbiter(FakeKernel(story)))
     assert arbiters[0].run() == 0
 
 

@@ -75,3 +75,19 @@ def test_a_word_to_a_peer_that_never_reads_is_reported_instead_of_waiting(ends: 
     while master.send(Word.LIMIT, "x" * 1000):
         sent += 1
         assert sent < 10_000
+
+
+def test_sockets_come_along_with_a_word(ends: tuple[Channel, Channel]) -> None:
+    master, worker = ends
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        assert master.send(Word.DRAIN)
+        assert master.send(Word.COVER, "2", [listener.fileno()])
+        received: list[Message] = []
+        while len(received) < 2:
+            received += worker.receive()
+        assert received == [Message(Word.DRAIN), Message(Word.COVER, "2")]
+        (copy,) = worker.take_sockets()
+        assert copy.getsockname() == listener.getsockname()
+        assert not copy.get_inheritable()
+        assert worker.take_sockets() == []
+        copy.close()

@@ -105,7 +105,7 @@ def child(line):
     signal.raise_signal(signal.SIGTERM)
     time.sleep(0.1)
     print("settles", flush=True)
-    settle({signal.SIGTERM: lambda: print("asked to leave", flush=True)})
+    settle({signal.SIGTERM: lambda _: print("asked to leave", flush=True)})
     return 0
 signal.signal(signal.SIGTERM, lambda *_: print("the handler of the master", flush=True))
 collect(kernel.fork(child, theirs))

@@ -29,7 +29,8 @@ from monoceros.supervisor.events import (
     WorkerReady,
 )
 from monoceros.supervisor.handle import State
-from monoceros.supervisor.policy import Policy, Rules
+from monoceros.supervisor.policy import Policy
+from monoceros.supervisor.rules import Condition, Rules
 
 Row = tuple[float, Sequence[Event], Sequence[Action]]
 
@@ -40,12 +41,24 @@ def play(policy: Policy, rows: Sequence[Row]) -> None:
         assert policy.decide(events, now) == list(actions), f"at {now}"
 
 
-def serving(workers: int = 1, *, reload: bool = False, **times: float) -> Policy:
+def ready(rules: Rules) -> Policy:
     """A policy whose workers 1..N, in slots 1..N, have been ready since the time 0."""
-    policy = Policy(Rules(workers=workers, reload=reload, **times))
+    policy = Policy(rules)
     policy.decide([], -1)
-    policy.decide([WorkerReady(serial) for serial in range(1, workers + 1)], 0)
+    policy.decide([WorkerReady(serial) for serial in range(1, rules.workers + 1)], 0)
     return policy
+
+
+def serving(
+    workers: int = 1,
+    *,
+    reload: bool = False,
+    start_timeout: float = 600,
+    beat_timeout: float = 60,
+    graceful_timeout: float = 30,
+) -> Policy:
+    """The same of a number of workers and the times that count for them."""
+    return ready(Rules(workers, start_timeout, beat_timeout, graceful_timeout, reload=reload))
 
 
 def test_every_slot_gets_a_worker_at_once() -> None:
@@ -59,7 +72,7 @@ def test_a_dead_worker_is_replaced_in_its_own_slot() -> None:
 def test_a_slot_never_starts_twice_within_a_second() -> None:
     policy = serving(1)
     play(policy, [(5, [WorkerExited(1)], [Spawn(2, 1)]), (5.1, [WorkerReady(2)], [])])
-    policy.slots[0].failures = 0
+    policy.fleet.slots[0].failures = 0
     play(policy, [(5.2, [WorkerExited(2)], []), (5.9, [], []), (6, [], [Spawn(3, 1)])])
 
 
@@ -109,7 +122,7 @@ def test_a_replacement_that_cannot_start_leaves_the_old_worker_serving() -> None
     policy = serving(1)
     play(policy, [(50, [LimitReached(1, "old")], [Spawn(2, 1)]), (51, [WorkerExited(2)], [Spawn(3, 1)])])
     play(policy, [(52, [WorkerExited(3)], [BackOff(1, 1)]), (53, [], [Spawn(4, 1)])])
-    assert policy.workers[1].state is State.READY
+    assert policy.fleet.workers[1].state is State.READY
 
 
 def test_a_worker_at_its_limit_drains_only_when_its_replacement_is_ready() -> None:
@@ -197,16 +210,23 @@ def test_quit_ends_at_once_and_twice_kills() -> None:
 
 
 def test_a_draining_worker_is_dumped_and_killed_after_the_graceful_timeout_and_a_margin() -> None:
-    policy = serving(1, graceful_timeout=30)
+    policy = serving(1, graceful_timeout=30, beat_timeout=math.inf)
     play(policy, [(100, [StopAsked()], [CloseListeners(), Drain(1)]), (134.9, [], [])])
     assert policy.wake_at(134.9) == 135
     play(policy, [(135, [], [Dump(1, "did not finish its requests within 30 s")]), (136, [], [Kill(1)])])
     assert policy.wake_at(136) == math.inf
 
 
-def test_a_drain_without_a_graceful_timeout_waits_for_ever() -> None:
-    policy = serving(1, graceful_timeout=math.inf)
+def test_a_drain_without_a_graceful_timeout_waits_as_long_as_the_worker_beats() -> None:
+    policy = serving(1, graceful_timeout=math.inf, beat_timeout=60)
+    play(policy, [(5, [StopAsked()], [CloseListeners(), Drain(1)]), (1e9, [WorkerBeat(1, 1e9 - 1)], [])])
+    play(policy, [(1e9 + 59, [], [Dump(1, "has been blocked for 60 s")]), (1e9 + 60, [], [Kill(1)])])
+
+
+def test_a_drain_without_any_timeout_waits_for_ever() -> None:
+    policy = serving(1, graceful_timeout=math.inf, beat_timeout=math.inf)
     play(policy, [(5, [StopAsked()], [CloseListeners(), Drain(1)]), (1e9, [], [])])
+    assert policy.wake_at(1e9) == math.inf
 
 
 def test_a_worker_that_does_not_get_ready_is_dumped_killed_and_replaced() -> None:
@@ -231,10 +251,17 @@ def test_a_beat_timeout_of_nothing_never_kills() -> None:
     play(serving(1, beat_timeout=math.inf), [(1e9, [], [])])
 
 
-def test_a_draining_worker_is_not_measured_by_its_beats() -> None:
+def test_a_draining_worker_that_beats_is_left_alone() -> None:
     policy = serving(1, beat_timeout=1, graceful_timeout=100)
+    play(policy, [(0.5, [WorkerLeaving(1)], [Spawn(2, 1)]), (1, [WorkerReady(2), WorkerBeat(1, 0.9)], [])])
+    play(policy, [(1.8, [WorkerBeat(1, 1.8), WorkerBeat(2, 1.8)], []), (2.5, [], [])])
+
+
+def test_a_draining_worker_that_is_blocked_is_dumped_and_killed_but_not_replaced_again() -> None:
+    policy = serving(1, beat_timeout=2, graceful_timeout=100)
     play(policy, [(0.5, [WorkerLeaving(1)], [Spawn(2, 1)]), (1, [WorkerReady(2)], [])])
-    play(policy, [(1.9, [WorkerBeat(2, 1.9)], []), (2.5, [WorkerBeat(2, 2.5)], [])])
+    play(policy, [(2.5, [WorkerBeat(2, 2.5)], [Dump(1, "has been blocked for 2 s")]), (3.5, [], [Kill(1)])])
+    play(policy, [(3.6, [WorkerExited(1)], [])])
 
 
 def test_nobody_is_punished_for_what_passed_while_the_machine_slept() -> None:
@@ -258,7 +285,7 @@ def test_a_worker_that_gets_ready_after_it_was_told_to_drain_stays_draining() ->
     policy = Policy(Rules())
     policy.decide([], 0)
     policy.decide([StopAsked(), WorkerReady(1)], 1)
-    assert policy.workers[1].state is State.DRAINING
+    assert policy.fleet.workers[1].state is State.DRAINING
 
 
 def test_an_edit_drains_the_old_code_and_then_starts_the_new() -> None:
@@ -299,7 +326,7 @@ def test_code_that_cannot_start_waits_for_the_next_edit(ever_ready: bool) -> Non
     policy.decide([], 0)
     if ever_ready:
         policy.decide([WorkerReady(1), FilesChanged(), WorkerExited(1)], 1)
-    serial = max(policy.workers)
+    serial = max(policy.fleet.workers)
     play(policy, [(5, [WorkerExited(serial)], [AwaitChange()]), (900, [], [])])
     assert policy.wake_at(900) == math.inf
     play(policy, [(1000, [FilesChanged()], [Spawn(serial + 1, 1)])])
@@ -318,3 +345,20 @@ def test_a_master_that_is_told_to_stop_while_nothing_runs_leaves_at_once() -> No
     policy = serving(1, reload=True)
     play(policy, [(5, [FilesChanged()], [Drain(1, hurry=True)]), (6, [WorkerExited(1)], [Spawn(2, 1)])])
     play(policy, [(7, [WorkerExited(2)], [AwaitChange()]), (8, [StopAsked()], [CloseListeners(), Exit(0)])])
+
+
+def test_a_kill_that_was_delivered_late_gives_the_last_moment_again() -> None:
+    policy = serving(1)
+    play(policy, [(5, [KillAsked()], [CloseListeners(), Stop(1)]), (900, [Overslept()], []), (901, [], [Kill(1)])])
+
+
+def test_an_operator_is_told_starting_serving_and_stopping() -> None:
+    policy = Policy(Rules(workers=2))
+    policy.decide([], 0)
+    told = [policy.condition]
+    happened: list[Event] = [WorkerReady(1), WorkerReady(2), WorkerExited(1), StopAsked()]
+    for now, event in enumerate(happened, 1):
+        policy.decide([event], now)
+        told.append(policy.condition)
+    starting, serving_, stopping = Condition.STARTING, Condition.SERVING, Condition.STOPPING
+    assert told == [starting, starting, serving_, serving_, stopping]

@@ -45,3 +45,14 @@ def test_a_full_board_gets_another_page() -> None:
     for number, record in enumerate(records):
         record.requests = number
     assert [record.requests for record in records] == list(range(2 * RECORDS + 1))
+
+
+def test_a_board_is_mapped_again_from_its_pages() -> None:
+    board = Scoreboard()
+    records = [board.take() for _ in range(RECORDS + 1)]
+    records[-1].beat = 77.0
+    again = Scoreboard(board.pages)
+    assert again.retake(records[-1].number).beat == 77.0
+    taken = [again.take().number for _ in range(2 * RECORDS - 1)]
+    assert records[-1].number not in taken
+    board.close()

@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from socket import socket
+from socket import create_server, socket
 
 import pytest
 
@@ -17,6 +17,9 @@ from monoceros.supervisor.worker import Orders, Reporter
 @dataclass
 class FakeState:
     total_requests: int = 0
+    connections: Sequence[object] = (1, 2, 3)
+    tasks: Sequence[object] = (1,)
+    loop_lag: float = 0.25
 
 
 @dataclass
@@ -24,7 +27,9 @@ class FakeServer:
     """A server that notes what it is told."""
 
     server_state: FakeState = field(default_factory=FakeState)
+    loop: object = None
     told: list[str] = field(default_factory=list)
+    covered: list[socket] = field(default_factory=list)
 
     def run_worker(self, sockets: Sequence[socket], *, host: Reporter) -> int:
         raise AssertionError("not run here")
@@ -34,6 +39,24 @@ class FakeServer:
 
     def stop(self) -> None:
         self.told.append("stop")
+
+    def serve_also(self, sock: socket) -> None:
+        self.told.append(f"serve also {sock.fileno()}")
+        self.covered.append(sock)
+
+    def serve_no_longer(self, sock: socket) -> None:
+        self.told.append(f"serve no longer {sock.fileno()}")
+        sock.close()
+
+
+class NoWatch:
+    """A watch that never has to write anything."""
+
+    def put_off(self) -> None:
+        """Nothing is watched."""
+
+    def end(self) -> None:
+        """Nothing is watched."""
 
 
 async def application(scope: object, receive: object, send: object) -> None:
@@ -49,7 +72,8 @@ class Setting:
         self.server = FakeServer()
         self.config = Config(application, log_config=None)
         self.config.load()
-        self.reporter = Reporter(self.line, self.record, self.server)
+        self.shown: list[str] = []
+        self.reporter = Reporter(self.line, self.record, self.server, self.shown.append, NoWatch())
         self.orders = Orders(self.line, self.config, self.server, self.reporter)
 
     def said(self) -> list[Message]:
@@ -71,12 +95,14 @@ def test_readiness_is_a_word_and_a_stage(setting: Setting) -> None:
     assert [*stages, setting.record.stage] == [Stage.STARTING, Stage.SERVING]
 
 
-def test_a_beat_writes_the_time_and_the_requests(setting: Setting) -> None:
+def test_a_beat_writes_the_time_and_how_the_server_is(setting: Setting) -> None:
     setting.server.server_state.total_requests = 42
     before = time.monotonic()
     setting.reporter.beat()
-    assert before <= setting.record.beat <= time.monotonic()
-    assert setting.record.requests == 42
+    record = setting.record
+    assert before <= record.beat <= time.monotonic()
+    assert (record.requests, record.connections, record.in_flight, record.lag) == (42, 3, 1, 0.25)
+    assert record.rss > 1 << 20
 
 
 def test_a_limit_is_reported_with_its_reason(setting: Setting) -> None:
@@ -85,7 +111,7 @@ def test_a_limit_is_reported_with_its_reason(setting: Setting) -> None:
 
 
 def test_the_starting_thread_ends_when_the_loop_beats(setting: Setting) -> None:
-    thread = threading.Thread(target=setting.reporter.beat_until_the_loop_does)
+    thread = threading.Thread(target=setting.reporter.beat_for_the_loop)
     thread.start()
     setting.reporter.beat()
     thread.join(10)
@@ -111,9 +137,26 @@ def test_orders_are_obeyed_and_the_end_of_the_master_is_an_order_to_drain(
     assert setting.server.told == [*told, "drain"]
 
 
-def test_a_worker_that_drains_shows_it(setting: Setting) -> None:
+def test_a_worker_shows_its_stage(setting: Setting) -> None:
+    setting.reporter.server_ready()
     setting.orders.drain()
     assert setting.record.stage is Stage.DRAINING
+    assert setting.shown == ["serving", "draining"]
+
+
+def test_the_listeners_of_another_slot_are_served_until_they_are_taken_back(setting: Setting) -> None:
+    with create_server(("127.0.0.1", 0)) as first, create_server(("127.0.0.1", 0)) as second:
+        for slot, sockets in (("3", [first, second]), ("4", [first])):
+            setting.master.send(Word.COVER, slot, [sock.fileno() for sock in sockets])
+        setting.master.send(Word.UNCOVER, "3")
+        setting.master.send(Word.UNCOVER, "9")
+        setting.master.close()
+        setting.orders.listen()
+        told = [entry.rpartition(" ")[0] for entry in setting.server.told]
+        assert told == ["serve also"] * 3 + ["serve no longer"] * 2 + [""]
+        assert [sock.fileno() == -1 for sock in setting.server.covered] == [True, True, False]
+        assert setting.server.covered[2].getsockname() == first.getsockname()
+        setting.server.covered[2].close()
 
 
 def test_a_worker_that_leaves_tells_its_master_first(setting: Setting) -> None:
@@ -125,7 +168,7 @@ def test_a_worker_that_leaves_tells_its_master_first(setting: Setting) -> None:
 def test_a_dead_master_makes_no_report_fail() -> None:
     master, line = channel_pair()
     master.close()
-    reporter = Reporter(line, Scoreboard().take(), FakeServer())
+    reporter = Reporter(line, Scoreboard().take(), FakeServer(), lambda _: None, NoWatch())
     reporter.server_ready()
     reporter.limit_reached("")
     line.close()

@@ -28,9 +28,11 @@ class FakeState:
 class FakeServer:
     server_state: FakeState = field(default_factory=FakeState)
     told: list[str] = field(default_factory=list)
+    within: float | None = None
 
-    def drain(self, *, hurry: bool = False) -> None:
+    def drain(self, *, hurry: bool = False, within: float | None = None) -> None:
         self.told.append("hurry" if hurry else "drain")
+        self.within = within
 
     def stop(self) -> None:
         self.told.append("stop")
@@ -128,6 +130,47 @@ def test_a_dismissed_worker_drains_once_the_younger_one_serves(make: Callable[..
         old.handle_exit(15, None)
         await asyncio.sleep(0)
         assert (old._life, old.server.told) == (Life.DISMISSED, [])
+        young.server_ready()
+        while not old.server.told:
+            await asyncio.sleep(0.01)
+        assert old._life is Life.DRAINING
+
+    on_a_loop(steps)
+
+
+class Delayed(Alone):
+    CONFIG_KWARGS = {"drain_delay": 600}  # noqa: RUF012 - as users write it
+
+
+def test_a_worker_that_ends_for_good_serves_on_for_its_delay_within_the_arbiters_patience(
+    make: Callable[..., Any], cfg: Any
+) -> None:
+    cfg.set("graceful_timeout", 1)
+    worker = make(Delayed)
+
+    async def steps() -> None:
+        begun = asyncio.get_running_loop().time()
+        worker.server_ready()
+        worker.handle_exit(15, None)
+        await asyncio.sleep(0)
+        assert (worker._life, worker.server.told) == (Life.DISMISSED, [])
+        while not worker.server.told:
+            await asyncio.sleep(0.01)
+        assert asyncio.get_running_loop().time() - begun >= 0.7
+        assert worker.server.within == 0
+        while "stop" not in worker.server.told:
+            await asyncio.sleep(0.01)
+
+    on_a_loop(steps)
+
+
+def test_a_worker_that_is_replaced_does_not_wait_for_its_delay(make: Callable[..., Any]) -> None:
+    old, young = make(Delayed), make(Delayed)
+
+    async def steps() -> None:
+        old.server_ready()
+        old.handle_exit(15, None)
+        await asyncio.sleep(0)
         young.server_ready()
         while not old.server.told:
             await asyncio.sleep(0.01)

@@ -10,9 +10,15 @@ def application_name(app: Any) -> str:
     return app if isinstance(app, str) else getattr(app, "__name__", type(app).__name__)
 
 
-def set_title(role: str, app: Any) -> None:
-    """Show this process as `monoceros: ROLE [APP]`."""
-    setproctitle(f"monoceros: {role} [{application_name(app)}]")
+def set_title(role: str, app: Any, name: str | None = None) -> None:
+    """Show this process as `monoceros: ROLE [NAME]`.
+
+    Arguments:
+        role: what the process does, such as "worker 1".
+        app: the application, or its import string.
+        name: what the service is called (--proc-name); None, or nothing, is the name of the application.
+    """
+    setproctitle(f"monoceros: {role} [{name or application_name(app)}]")
 
 
 def current_title() -> str:

@@ -1,7 +1,7 @@
-"""Where a worker hangs: the stacks of its threads and tasks, for the log, before the arbiter ends it.
+"""Where a process hangs: the stacks of its threads and tasks, for the log, before it is ended.
 
-Knows frames and tasks. The rule it keeps: it only looks, for a signal handler calls it, at any point of any code. What
-blocks in C, where no handler runs, is shown by a watch that needs no interpreter.
+Knows frames and tasks, and not who ends it. The rule it keeps: it only looks, for a signal handler calls it, at any
+point of any code. What blocks in C, where no handler runs, is shown by a watch that needs no interpreter.
 """
 
 import asyncio
@@ -54,16 +54,18 @@ class BlockWatch:
     Arguments:
         seconds: that it waits; 0 for no watch.
         handlers: of the log; the first that writes to a descriptor is written to, else standard error.
+        exits: the process ends then, at once, with exit code 1.
     """
 
-    def __init__(self, seconds: float, handlers: Iterable[logging.Handler]) -> None:
+    def __init__(self, seconds: float, handlers: Iterable[logging.Handler], *, exits: bool = False) -> None:
         self._seconds = seconds
         self._handlers = list(handlers)
+        self._exits = exits
 
     def put_off(self) -> None:
         """Nothing is blocked now: wait anew."""
         if self._seconds:
-            faulthandler.dump_traceback_later(self._seconds, file=self._descriptor())
+            faulthandler.dump_traceback_later(self._seconds, file=self._descriptor(), exit=self._exits)
 
     def end(self) -> None:
         """Watch no more."""

@@ -6,7 +6,7 @@ import logging
 import threading
 from pathlib import Path
 
-from monoceros.workers.stacks import TASKS, BlockWatch, describe_stacks
+from monoceros.server.stacks import TASKS, BlockWatch, describe_stacks
 from tests.process.serving import until
 
 

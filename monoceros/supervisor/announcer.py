@@ -1,0 +1,108 @@
+"""What the master shows of the service: to the service manager, and in its own title.
+
+It knows conditions and numbers, and decides nothing. The rules it keeps: only what has changed is said; and the
+watchdog is fed for the workers' sake, not for the master's, which would be well while nobody serves.
+"""
+
+import math
+import os
+from collections.abc import Iterable
+
+from monoceros.config import Config
+from monoceros.service.notify import Notifier
+from monoceros.service.title import set_title
+from monoceros.supervisor.handle import Handle, State
+from monoceros.supervisor.rules import Condition
+
+FRESH = 10.0  # seconds: a ready worker that has beaten within them is well
+
+
+class Announcer:
+    """Says how the service is.
+
+    Arguments:
+        config: the options, for the title.
+        notifier: speaks to the service manager.
+        took_over: another process was the service's main one until this one is ready.
+    """
+
+    def __init__(self, config: Config, notifier: Notifier, *, took_over: bool = False) -> None:
+        self._config = config
+        self._notifier = notifier
+        self._took_over = took_over
+        self._shown: Condition | None = None
+        self._fed_at = -math.inf
+        self._silent = False
+
+    def fall_silent(self) -> None:
+        """Another master speaks for the service from now on."""
+        self._silent = True
+
+    def speak_again(self) -> None:
+        """That other master is gone: this one is the main process again."""
+        self._silent = False
+        self._notifier.main_pid(os.getpid())
+        self._shown = None
+
+    def close(self) -> None:
+        """Say nothing more."""
+        self._notifier.close()
+
+    def announce(self, condition: Condition, handles: Iterable[Handle], wanted: int) -> None:
+        """Say what has changed.
+
+        Arguments:
+            condition: how the service is.
+            handles: the workers.
+            wanted: how many workers there shall be.
+        """
+        changed, self._shown = condition is not self._shown, condition
+        if changed:
+            role = "master" if condition is Condition.SERVING else f"master {condition.name.lower()}"
+            set_title(role, self._config.app, self._config.proc_name)
+        if self._silent:
+            return
+        handles = list(handles)
+        status = _status(condition, handles, wanted)
+        if changed:
+            self._announce_change(condition, status)
+        self._notifier.status(status)
+
+    def _announce_change(self, condition: Condition, status: str) -> None:
+        match condition:
+            case Condition.SERVING:
+                if self._took_over:
+                    self._took_over = False
+                    self._notifier.main_pid(os.getpid())
+                self._notifier.ready(status)
+            case Condition.RELOADING:
+                self._notifier.reloading(status)
+            case Condition.STOPPING:
+                self._notifier.stopping(status)
+
+    def wake_at(self) -> float:
+        """When the watchdog has to be fed again."""
+        interval = self._notifier.watchdog_interval
+        return math.inf if interval is None else self._fed_at + interval
+
+    def feed(self, condition: Condition, handles: Iterable[Handle], wanted: int, now: float) -> None:
+        """Feed the watchdog if it is time and the service is well.
+
+        It is if a worker serves, or is about to within a deadline of its own, or if none is wanted.
+        """
+        if now < self.wake_at():
+            return
+        self._fed_at = now
+        well = any(
+            handle.state is State.STARTING or (handle.state is State.READY and now - handle.beat_at < FRESH)
+            for handle in handles
+        )
+        if well or not wanted or condition is Condition.STOPPING:
+            self._notifier.watchdog()
+
+
+def _status(condition: Condition, handles: list[Handle], wanted: int) -> str:
+    counts = {state: sum(handle.state is state for handle in handles) for state in State}
+    parts = [f"{counts[State.READY]} of {wanted} workers ready"]
+    parts += [f"{counts[state]} {state.name.lower()}" for state in (State.STARTING, State.DRAINING) if counts[state]]
+    return f"{condition.name.capitalize()}: {', '.join(parts)}"

@@ -1,0 +1,80 @@
+"""The options of a new generation, read again on SIGHUP, and what the policy needs of them.
+
+It knows configurations and the environment; no worker. The rule it keeps: options that can't be used change nothing.
+"""
+
+import math
+import os
+from collections.abc import Callable
+
+from monoceros.config import Config
+from monoceros.supervisor import reports
+from monoceros.supervisor.rules import Rules
+
+# What a master holds for its life: its sockets, its directory, and what its children can't have without it.
+KEPT = (
+    "host",
+    "port",
+    "uds",
+    "fd",
+    "bind",
+    "uds_permissions",
+    "reuse_port",
+    "backlog",
+    "reload",
+    "preload",
+    "pid_file",
+    "umask",
+    "chdir",
+)
+
+
+def rules_of(config: Config, *, fresh: bool = False) -> Rules:
+    """The policy's options out of all; no limit is infinite there.
+
+    Reload has one worker, and no deadline but the drain's: its user may be at a breakpoint.
+
+    Arguments:
+        config: the options.
+        fresh: new code takes a new master.
+    """
+    grace = math.inf if config.timeout_graceful_shutdown is None else config.timeout_graceful_shutdown
+    if config.should_reload:
+        return Rules(1, math.inf, math.inf, grace, reload=True)
+    return Rules(
+        workers=config.workers,
+        start_timeout=config.timeout_worker_start or math.inf,
+        beat_timeout=config.timeout_worker or math.inf,
+        graceful_timeout=grace,
+        drain_delay=config.drain_delay,
+        fresh=fresh,
+        in_place=os.getpid() == 1,
+        own_listeners=config.reuse_port,
+    )
+
+
+def reconfigured(former: Config, read: Callable[[], Config]) -> Config:
+    """Return the options as they are now; the file of environment variables is read again, too.
+
+    Arguments:
+        former: the options of before.
+        read: gathers them as at the start.
+
+    Raises:
+        UsageError: they can't be used. Nothing has changed then.
+        SystemExit: the same, and the reason is logged.
+    """
+    for name in former.from_env_file:
+        os.environ.pop(name, None)
+    try:
+        config = read()
+        config.check()
+    except BaseException:
+        os.environ.update(former.from_env_file)
+        raise
+    changed = [name for name in KEPT if getattr(config, name) != getattr(former, name)]
+    for name in changed:
+        setattr(config, name, getattr(former, name))
+    if changed:
+        reports.kept_options(changed)
+    return config
