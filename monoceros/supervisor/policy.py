@@ -114,6 +114,7 @@ class Policy:
             case ev.KillAsked():
                 return self._kill_asked(now)
             case ev.Overslept():
+                self._renewal.rearm(now, self.rules)
                 for each in self.fleet.workers.values():
                     each.rearm(now)
             case ev.FilesChanged():
@@ -131,8 +132,7 @@ class Policy:
             case ev.ScaleAsked(by):
                 return self._scale_asked(by)
             case ev.RestAsked():
-                if self.phase is Phase.RUNNING:
-                    self.fleet.resize(0)
+                return self._rest_asked()
             case _:
                 handle = self.fleet.workers.get(event.serial)
                 return [] if handle is None else self._apply_to(handle, event, now)
@@ -245,6 +245,14 @@ class Policy:
         if by < 0 and self.fleet.wanted <= 1:
             return [ev.Decline("it would leave no worker")]
         self.fleet.resize(self.fleet.wanted + by)
+        return []
+
+    def _rest_asked(self) -> list[ev.Action]:
+        if self.phase is not Phase.RUNNING:
+            return [ev.Decline("this server is stopping")]
+        if self.rules.reload:
+            return [ev.Decline("under --reload there is one worker")]
+        self.fleet.resize(0)
         return []
 
     # decisions

@@ -63,6 +63,11 @@ class Renewal:
             return []
         return [*self.end_trial(), ev.ReloadFailed()]
 
+    def rearm(self, now: float, rules: Rules) -> None:
+        """Let a running trial have its whole time again, because the machine slept."""
+        if self._trying:
+            self.trial_until = now + rules.start_timeout
+
     def start_successor(self) -> list[ev.Action]:
         """Start a second master, unless there is one."""
         if self._trying:

@@ -108,13 +108,18 @@ def second_master(server: Serving, workers: int = 2) -> int:
     server.send(signal.SIGUSR2)
     until(lambda: len(masters(server)) > before, "a second master")
     pid = masters(server)[-1]
-    until(lambda: len(children(server, pid)) == workers, "the workers of the second master")
+    has(pid, workers)
     return pid
 
 
-def children(server: Serving, master: int) -> set[int]:
-    """The living workers of a master that have started serving."""
-    return {pid for pid in server.workers if parent_of(pid) == master}
+def ready(master: int) -> set[int]:
+    """The workers of a master that serve, by what `ps` shows."""
+    return {pid for pid in all_children(master) if re.match(r"monoceros: worker \d+ serving ", title_of(pid))}
+
+
+def has(master: int, count: int) -> None:
+    """Wait until a master has so many workers that serve, and no other children."""
+    until(lambda: len(ready(master)) == len(all_children(master)) == count, f"{count} workers of {master}")
 
 
 def parent_of(pid: int) -> int:

@@ -14,11 +14,11 @@ from monoceros.supervisor.signals import DUMP_SIGNAL
 from tests.doubles.kernel import FakeKernel, Story
 
 
-def make_arbiter(kernel: FakeKernel, **options: object) -> Arbiter:
+def make_arbiter(kernel: FakeKernel, app: str = "nowhere:app", **options: object) -> Arbiter:
     """A master over a kernel of data, whose options can be read again."""
 
     def read() -> Config:
-        return Config("nowhere:app", **{"port": 0, "log_config": None, **options})  # type: ignore[arg-type]
+        return Config(app, **{"port": 0, "log_config": None, **options})  # type: ignore[arg-type]
 
     return Arbiter(read(), kernel=kernel, read=read)
 
