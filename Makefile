@@ -8,7 +8,7 @@ RUNTIME := $(VENV)/.runtime
 APP ?= examples.chat:app
 APT := DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0
 
-.PHONY: run test check format docs bench soak nginx clean
+.PHONY: run test check format docs bench soak tools clean
 
 $(STAMP): pyproject.toml monoceros/__init__.py
 	$(PYTHON) -m venv $(VENV)
@@ -23,7 +23,7 @@ $(RUNTIME): pyproject.toml monoceros/__init__.py
 run: $(RUNTIME)
 	@exec $(BIN)/monoceros-serve $(APP) --host 127.0.0.1 --port 8000
 
-test: $(STAMP) | nginx
+test: $(STAMP) | tools
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -43,16 +43,19 @@ docs: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks
 
-soak: $(STAMP) | nginx
+soak: $(STAMP) | tools
 	@exec $(BIN)/python -m tests.soak $(SOAK)
 
-# A real nginx for the tests that put one in front. Only root can install it; without it those tests say what is missing.
-nginx:
-	@PATH="$$PATH:/usr/sbin:/usr/local/sbin"; \
-	if command -v nginx >/dev/null || [ "$$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then exit 0; fi; \
-	install() { $(APT) install -y --no-install-recommends nginx-light >/dev/null; }; \
+# Real tools for the tests that use them: nginx in front, systemd-analyze for the units. Only root can install them;
+# without them those tests say what is missing.
+tools:
+	@PATH="$$PATH:/usr/sbin:/usr/local/sbin"; missing=""; \
+	command -v nginx >/dev/null || missing="$$missing nginx-light"; \
+	command -v systemd-analyze >/dev/null || missing="$$missing systemd"; \
+	if [ -z "$$missing" ] || [ "$$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then exit 0; fi; \
+	install() { $(APT) install -y --no-install-recommends $$missing >/dev/null; }; \
 	install 2>/dev/null || { $(APT) update >/dev/null && install; } || \
-	echo "nginx-light can't be installed: the tests that need nginx will fail." >&2
+	echo "Can't be installed:$$missing. The tests that need them will say so." >&2
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

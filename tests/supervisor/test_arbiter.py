@@ -4,6 +4,7 @@ import logging
 import signal
 import socket
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -14,16 +15,16 @@ from monoceros.supervisor.signals import DUMP_SIGNAL
 from tests.doubles.kernel import FakeKernel, Story
 
 
-def make_arbiter(kernel: FakeKernel, app: str = "nowhere:app", **options: object) -> Arbiter:
+def make_arbiter(kernel: FakeKernel, app: str = "nowhere:app", **options: Any) -> Arbiter:
     """A master over a kernel of data, whose options can be read again."""
 
     def read() -> Config:
-        return Config(app, **{"port": 0, "log_config": None, **options})  # type: ignore[arg-type]
+        return Config(app, **{"port": 0, "log_config": None, **options})
 
     return Arbiter(read(), kernel=kernel, read=read)
 
 
-def run(tell: Callable[[FakeKernel], Story], **options: object) -> tuple[int, FakeKernel]:
+def run(tell: Callable[[FakeKernel], Story], **options: Any) -> tuple[int, FakeKernel]:
     """Run a master through a story; returns its exit code."""
     kernel = FakeKernel(tell)
     return make_arbiter(kernel, **options).run(), kernel

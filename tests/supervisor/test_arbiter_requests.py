@@ -169,6 +169,7 @@ def test_the_file_of_a_unix_socket_stays_for_the_second_master(tmp_path: Path) -
         yield
         signal.raise_signal(signal.SIGUSR2)
         yield
+        kernel.processes[1].line.close()
         yield from end(kernel, worker)
 
     assert run(story, uds=str(path))[0] == 0

@@ -20,6 +20,7 @@ from monoceros.supervisor.events import (
     KillAsked,
     LimitReached,
     Overslept,
+    ScaleAsked,
     Spawn,
     Stop,
     StopAsked,
@@ -110,6 +111,12 @@ def test_the_master_gives_up_when_all_first_workers_failed() -> None:
     play(policy, [(9, [WorkerExited(2)], [GiveUp(), CloseListeners(), Exit(3)])])
 
 
+def test_the_master_does_not_wait_for_slots_that_are_not_wanted_any_more_before_it_gives_up() -> None:
+    policy = Policy(Rules(workers=2))
+    play(policy, [(0, [], [Spawn(1, 1), Spawn(2, 2)]), (1, [ScaleAsked(-1)], [Drain(2)]), (2, [WorkerExited(2)], [])])
+    play(policy, [(3, [WorkerExited(1)], [GiveUp(), CloseListeners(), Exit(3)])])
+
+
 def test_a_first_worker_that_failed_starts_again_once_another_serves() -> None:
     policy = Policy(Rules(workers=2))
     play(
@@ -168,6 +175,10 @@ def test_the_first_request_to_stop_drains_and_the_exit_waits_for_the_last_worker
             (8, [WorkerExited(2)], [Exit(0)]),
         ],
     )
+
+
+def test_a_stop_does_not_tell_a_worker_that_drains_already() -> None:
+    play(serving(1), [(5, [WorkerLeaving(1)], [Spawn(2, 1)]), (6, [StopAsked()], [CloseListeners(), Drain(2)])])
 
 
 def test_starting_workers_are_told_to_drain_too() -> None:

@@ -63,7 +63,7 @@ def stories(*kinds: str) -> st.SearchStrategy[Story]:
 
 while_serving = stories(*OF_WORKERS, *OF_TIME, *OF_OPERATORS)
 to_the_end = stories(*OF_WORKERS, *OF_WORKERS, *OF_TIME, *OF_TIME, *OF_OPERATORS, *OF_THE_END)
-drawn = settings(max_examples=300, deadline=None, derandomize=True)
+drawn = settings(max_examples=500, deadline=None, derandomize=True)
 
 
 class World:
