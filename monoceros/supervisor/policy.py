@@ -77,7 +77,9 @@ class Policy:
             actions += self._apply(event, now)
         actions += self._enforce(now)
         if self.phase <= Phase.DELAYING:
-            leaving = dict.fromkeys([*self.fleet.surplus(), *self.fleet.retired()])
+            # While it isn't known whether the new code can be served at all, nobody is given up for it.
+            retired = self.fleet.retired() if self._former is None or not self.fleet.wanted else []
+            leaving = dict.fromkeys([*self.fleet.surplus(), *retired])
             actions += [self._drain(handle, False, now) for handle in leaving]
             actions += self._fill(now)
             self._ever_manned = self._ever_manned or self.fleet.is_manned

@@ -92,7 +92,7 @@ def upgraded(directory: Path, *options: str, workers: int = 2, command: Sequence
         try:
             yield server
         finally:
-            for pid in set(masters(server)) - {server.pid}:
+            for pid in {*masters(server), *all_children(server.pid)} - {server.pid}:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
 

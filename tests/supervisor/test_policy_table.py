@@ -90,7 +90,13 @@ ASKED_WHILE_RUNNING: Row = {
     "fewer": Cell([Decline("it would leave no worker")]),
 }
 DECLINED = Cell([Decline("this server is stopping")])
-ASKED_WHILE_DELAYING: Row = {"reload": DECLINED, "upgrade": DECLINED, "more": DECLINED, "fewer": DECLINED}
+ASKED_WHILE_DELAYING: Row = {
+    "reload": DECLINED,
+    "upgrade": DECLINED,
+    "more": DECLINED,
+    "fewer": DECLINED,
+    "rest": DECLINED,
+}
 ENDED_AT_ONCE: Row = {
     "interrupt": Cell([CloseListeners(), Exit(0)], phase=HURRYING),
     "quit": Cell([CloseListeners(), Exit(0)], phase=KILLING),
