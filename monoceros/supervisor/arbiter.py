@@ -104,15 +104,9 @@ class Arbiter:
         with self._signals:
             try:
                 self._selector.register(self._signals, selectors.EVENT_READ)
-                for sock in self.listeners.addresses:
-                    running_on(logger, listeners.address(sock, tls=config.is_ssl))
-                if config.should_reload:
-                    if not self._nursery.start_watcher(config):
-                        return EXIT_STARTUP
-                else:
-                    reports.with_pid("Started parent process", pid)
-                if self._luggage.passengers:
-                    reports.adopted(len(self._luggage.passengers))
+                self._say_hello(pid)
+                if config.should_reload and not self._nursery.start_watcher(config):
+                    return EXIT_STARTUP
                 code = self._preload() if config.preload else 0
                 reports.threads_at_fork()
                 code = code or self._loop()
@@ -123,6 +117,16 @@ class Arbiter:
                 restore_title(title)
         reports.with_pid(f"Stopping {role} process", pid)
         return code
+
+    def _say_hello(self, pid: int) -> None:
+        """Say where is served, and by whom; of a master that goes on with new code, only that."""
+        if self._luggage.sockets and self._predecessor is None:
+            reports.adopted(len(self._luggage.passengers))
+            return
+        for sock in self.listeners.addresses:
+            running_on(logger, listeners.address(sock, tls=self.config.is_ssl))
+        if not self.config.should_reload:
+            reports.with_pid("Started parent process", pid)
 
     def _open_listeners(self) -> None:
         workers = self.policy.rules.workers

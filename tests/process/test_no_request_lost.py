@@ -66,6 +66,19 @@ def test_a_reload_behind_nginx_loses_no_request(tmp_path: Path) -> None:
     assert outcome.workers == WORKERS * 3
 
 
+def test_a_reload_that_executes_the_master_anew_loses_no_request(tmp_path: Path) -> None:
+    """HUP under --preload: the sockets and the workers pass through an exec."""
+    outcome = disturbed("renewal", "unix", tmp_path, times=2)
+    assert outcome.workers == WORKERS * 3
+    assert outcome.masters == 1
+
+
+def test_sockets_of_each_worker_lose_no_request(tmp_path: Path) -> None:
+    """--reuse-port: the system goes on giving connections to the socket of a worker that is gone."""
+    outcome = disturbed("spreading", "tcp", tmp_path, times=6)
+    assert outcome.workers == WORKERS + 2 * (1 + WORKERS)
+
+
 def test_scaling_up_and_down_loses_no_request(tmp_path: Path) -> None:
     """TTIN adds a worker, TTOU takes one away."""
     outcome = disturbed("scaling", "tcp", tmp_path, times=4)

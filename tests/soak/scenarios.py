@@ -1,4 +1,4 @@
-"""What is done to the servers while they serve: recycling, reload, scaling, upgrade, activation.
+"""What is done to the servers while they serve: recycling, reloads, scaling, upgrades, socket activation.
 
 It may not know the load nor the way it comes. The rule it keeps: a disturbance is over when its effect is seen in the
 processes, not when some time has passed. To kill a process isn't among them: that may lose requests.
@@ -56,6 +56,14 @@ def scale(masters: Masters, turn: int) -> None:
     masters.wait(lambda: len(masters.workers) == workers, f"{workers} workers after {number.name}")
 
 
+def spread(masters: Masters, turn: int) -> None:
+    """A worker more, one fewer, all of them new: sockets of their own come, are covered, and are taken back."""
+    if turn % 3 == 2:
+        reload(masters, turn)
+    else:
+        scale(masters, turn % 3)
+
+
 def upgrade(masters: Masters, _turn: int) -> None:
     """USR2: a second master on the same sockets. Once its workers are ready, TERM to the first."""
     old, before, ready = masters.living[-1], set(masters.pids), masters.ready
@@ -84,7 +92,9 @@ SCENARIOS = {
             options=("--limit-max-requests", "1000", "--limit-max-requests-jitter", "100"),
         ),
         Scenario("reload", reload, rest=2.0),
+        Scenario("renewal", reload, rest=2.0, options=("--preload",)),
         Scenario("scaling", scale, rest=1.0),
+        Scenario("spreading", spread, rest=1.0, options=("--reuse-port",)),
         Scenario("upgrade", upgrade, rest=1.0),
         Scenario("activation", take_turns, rest=1.0, masters=2, activated=True),
     )
