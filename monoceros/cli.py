@@ -221,6 +221,9 @@ def _act(read: Callable[[], Settings]) -> None:
         return Config.from_settings(settings.values["app"], settings)
 
     settings = read()
+    umask = settings.values["umask"]
+    if isinstance(umask, int):
+        os.umask(umask)  # before the first log file is made
     config = Config.from_settings(settings.values["app"], settings)
     if settings.values["print_config"]:
         _print_config(config)

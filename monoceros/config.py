@@ -70,6 +70,7 @@ class Config(Attributes):
     sources: dict[str, str]
     reload_dirs_excludes: list[Path]
     from_env_file: dict[str, str]
+    _counted: bool = False
     loaded: bool = False
     loaded_app: Any = None
     ssl: SSLContext | None = None
@@ -102,6 +103,8 @@ class Config(Attributes):
             self.__dict__[name] = BUILT_IN[value] if isinstance(value, BuiltIn) else value
         self.__dict__["headers"] = self.headers or []
         self.__dict__["bind"] = self.bind or []
+        if self.access_log_file is not None:
+            self.__dict__["access_log_file"] = os.path.abspath(os.path.join(self.chdir or "", self.access_log_file))
         self.configure_logging()
         for warning in settings.warnings:
             logger.warning(warning)
@@ -147,8 +150,8 @@ class Config(Attributes):
 
     @property
     def use_subprocess(self) -> bool:
-        """Processes other than this one serve."""
-        return self.reload or self.workers > 1
+        """Processes other than this one serve. One worker, too, has a master if the number was found out here."""
+        return self.reload or self.workers > 1 or self._counted
 
     @property
     def should_reload(self) -> bool:
@@ -296,7 +299,8 @@ class Config(Attributes):
             if option.otherwise is not None and self.__dict__[option.name] is None:
                 self.__dict__[option.name], self.sources[option.name] = fall_back(option, os.environ)
         workers: object = self.workers
-        self.__dict__["workers"] = cpus.usable_cpus() if workers == "auto" else workers or 1
+        self._counted = workers == "auto"
+        self.__dict__["workers"] = cpus.usable_cpus() if self._counted else workers or 1
 
     def _encode_headers(self) -> list[tuple[bytes, bytes]]:
         encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in self.headers]

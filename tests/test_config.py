@@ -154,6 +154,13 @@ def test_several_workers_are_processes() -> None:
     assert not quiet("app:app").use_subprocess
 
 
+def test_workers_that_are_counted_have_a_master_also_on_one_cpu() -> None:
+    """Where it runs decides how many there are, and shall not decide whether a reload is possible."""
+    counted = quiet("app:app", workers="auto")
+    assert counted.workers >= 1
+    assert counted.use_subprocess
+
+
 def test_reload_directories_are_resolved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "src").mkdir()

@@ -106,7 +106,8 @@ SERVICE_OPTIONS: tuple[Option, ...] = (
         name="chdir",
         kind=kinds.path(),
         default=None,
-        help="Change to this directory before anything is opened or imported; option files are looked for before that.",
+        help="Change to this directory before the application is imported; the other paths are relative to it, but for "
+        "those of option files, env_file and log_config, which are read before.",
         section=Section.SERVICE,
     ),
     Option(

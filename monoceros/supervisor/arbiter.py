@@ -11,13 +11,13 @@ import selectors
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from socket import AF_UNIX
 
 from monoceros.config import Config
 from monoceros.errors import EXIT_STARTUP, StartupError, UsageError
 from monoceros.logs.lines import running_on
 from monoceros.logs.reopen import reopen_log_files
 from monoceros.resources import listeners
+from monoceros.resources.unix_listeners import UnixListener
 from monoceros.service import identity
 from monoceros.service.notify import Notifier
 from monoceros.service.pidfile import PidFile
@@ -84,9 +84,8 @@ class Arbiter:
         for passenger in passengers:
             self._crew.adopt(passenger)
         self.listeners = Listeners(own=config.reuse_port, backlog=config.backlog)
-        self._nursery = Nursery(
-            config, self._latest, self._kernel, self._crew, self.listeners, directory or starting_directory()
-        )
+        self._directory = directory or starting_directory()
+        self._nursery = Nursery(config, self._latest, self._kernel, self._crew, self.listeners, self._directory)
         self._predecessor = self._luggage.sender if self._luggage.journey is Journey.BESIDE else None
         self._announcer = Announcer(config, self._make_notifier(), took_over=self._predecessor is not None)
         self._caused: list[ev.Event] = []  # by our own actions
@@ -137,8 +136,8 @@ class Arbiter:
         who = identity.resolve(self.config.user, self.config.group)
         if who is not None:
             for sock in self.listeners.every:
-                if sock.family == AF_UNIX and sock.getsockname():
-                    who.own(sock.getsockname())
+                if isinstance(sock, UnixListener) and sock.identity is not None:  # made here, not a service manager's
+                    who.own(sock.path)
             if self.config.access_log_file is not None:
                 who.own(self.config.access_log_file)
 
@@ -232,7 +231,7 @@ class Arbiter:
         if self._read is not None and not rules.fresh and not rules.reload:
             former = self._nursery.config_of(self.policy.fleet.generation)
             try:
-                config = reconfigured(former, self._read)
+                config = reconfigured(former, self._read, self._directory)
             except UsageError as error:
                 reports.unusable_options(error)
                 return

@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable
 
 from monoceros.config import Config
+from monoceros.errors import UsageError
 from monoceros.supervisor import reports
 from monoceros.supervisor.rules import Rules
 
@@ -53,12 +54,13 @@ def rules_of(config: Config, *, fresh: bool = False) -> Rules:
     )
 
 
-def reconfigured(former: Config, read: Callable[[], Config]) -> Config:
+def reconfigured(former: Config, read: Callable[[], Config], directory: str) -> Config:
     """Return the options as they are now; the file of environment variables is read again, too.
 
     Arguments:
         former: the options of before.
         read: gathers them as at the start.
+        directory: the one they were gathered in then, which their paths are relative to.
 
     Raises:
         UsageError: they can't be used. Nothing has changed then.
@@ -66,12 +68,19 @@ def reconfigured(former: Config, read: Callable[[], Config]) -> Config:
     """
     for name in former.from_env_file:
         os.environ.pop(name, None)
+    here = os.getcwd()
     try:
+        os.chdir(directory)
         config = read()
         config.check()
+    except OSError as error:
+        os.environ.update(former.from_env_file)
+        raise UsageError(f"{directory}, where this program was started, can't be entered: {error.strerror}") from error
     except BaseException:
         os.environ.update(former.from_env_file)
         raise
+    finally:
+        os.chdir(here)
     changed = [name for name in KEPT if getattr(config, name) != getattr(former, name)]
     for name in changed:
         setattr(config, name, getattr(former, name))

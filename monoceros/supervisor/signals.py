@@ -6,6 +6,7 @@ handler, because it stays blocked from before the fork until the child has settl
 """
 
 import contextlib
+import os
 import signal
 import socket
 from collections import deque
@@ -148,7 +149,14 @@ def settle(handlers: Mapping[signal.Signals, Callable[[FrameType | None], Any]])
 
 
 def _calling(action: Callable[[FrameType | None], Any]) -> Callable[[int, FrameType | None], None]:
-    def handler(_number: int, frame: FrameType | None) -> None:
-        action(frame)
+    """Make a handler that acts in this process alone: what the application forks has no master to be told by."""
+    owner = os.getpid()
+
+    def handler(number: int, frame: FrameType | None) -> None:
+        if os.getpid() == owner:
+            action(frame)
+        else:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
 
     return handler

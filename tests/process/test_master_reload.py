@@ -251,9 +251,7 @@ def test_a_preloading_master_executes_itself_in_place_and_loses_nothing(director
         ("raise ValueError('half a deployment')\n", "ValueError: half a deployment"),
     ],
 )
-def test_under_preload_a_failed_trial_keeps_the_old_master_and_workers(
-    directory: Path, code: str, reason: str
-) -> None:
+def test_under_preload_a_failed_trial_keeps_the_old_master_and_workers(directory: Path, code: str, reason: str) -> None:
     with serving(directory, "--workers", "2", "--preload", ready=2) as server:
         has(server.pid, 2)
         before = ready(server.pid)

@@ -12,6 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -84,7 +85,7 @@ class Manager:
     def wait_for(self, *words: str) -> None:
         """Wait until a message began with each of these words, in this order; forget all up to the last of them."""
         for word in words:
-            until(lambda word=word: self._forget_up_to(word), f"{word} among {self.messages}")  # type: ignore[misc]
+            until(partial(self._forget_up_to, word), f"the word {word}")
 
     def _forget_up_to(self, word: str) -> bool:
         for index, message in enumerate(list(self.messages)):

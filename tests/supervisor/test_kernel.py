@@ -149,3 +149,23 @@ collect(pid)
 assert other.wait() == 5
 """
     assert run(program) == ""
+
+
+def test_what_the_application_forks_dies_of_the_signals_that_a_worker_handles() -> None:
+    """It would tell the master that the worker leaves."""
+    program = """
+def child(line):
+    settle({signal.SIGTERM: lambda _: print("asked to leave", flush=True)})
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.write(writer, b"lives")
+        time.sleep(50)
+        os._exit(0)
+    os.read(reader, 5)
+    os.kill(pid, signal.SIGTERM)
+    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+    return 0
+collect(kernel.fork(child, theirs))
+"""
+    assert run(program) == "-15\n"
