@@ -26,7 +26,7 @@ from monoceros.options.sources import ARGUMENTS, FLAGS, Settings, gather
 from monoceros.options.table import OPTIONS
 from monoceros.service import identity
 from monoceros.service.pidfile import PidFile
-from monoceros.supervisor.luggage import Start
+from monoceros.supervisor.start import Start, starting_directory
 
 if TYPE_CHECKING:
     from monoceros.options.keywords import Keywords
@@ -59,7 +59,7 @@ def make_master(config: Config, *, read: Callable[[], Config] | None, pid_file: 
     """Return the supervisor of worker processes."""
     from monoceros.supervisor.arbiter import Arbiter
 
-    return Arbiter(config, read=read, pid_file=pid_file, directory=start.directory, luggage=start.luggage)
+    return Arbiter(config, read=read, pid_file=pid_file, start=start)
 
 
 _APP_DIR = inspect.Parameter("app_dir", inspect.Parameter.KEYWORD_ONLY, default=None, annotation="str | None")
@@ -102,7 +102,11 @@ def serve(
         UsageError: options contradict each other.
         SystemExit: as for `run`.
     """
-    start = Start.of(os.environ)
+    try:
+        start = Start.of(os.environ)
+    except StartupError as exc:
+        logger.error("%s", exc)
+        sys.exit(STARTUP_FAILURE)
     config.check()
     if config.use_subprocess and not isinstance(config.app, str):
         logger.error(
@@ -112,11 +116,12 @@ def serve(
         sys.exit(STARTUP_FAILURE)
     identity.resolve(config.user, config.group)
     identity.enter(config.chdir, config.umask)
-    if start.is_trial:
-        _check_application(config)
-        return
+    if start.trial is not None:
+        from monoceros.supervisor.trial import undergo
+
+        undergo(config, start.trial)
     try:
-        with _named_by(config.pid_file) as pid_file:
+        with _named_by(config.pid_file, start) as pid_file:
             if config.use_subprocess or start.luggage is not None:
                 code = make_master(config, read=read, pid_file=pid_file, start=start).run()
             else:
@@ -129,13 +134,20 @@ def serve(
 
 
 @contextlib.contextmanager
-def _named_by(path: str | os.PathLike[str] | None) -> Iterator[PidFile | None]:
-    """Let a file name this process, if it shall."""
+def _named_by(path: str | os.PathLike[str] | None, start: Start) -> Iterator[PidFile | None]:
+    """Let a file name this process, if it shall. A master that has workers already does without, rather than end."""
     if path is None:
         yield None
         return
     pid_file = PidFile(path)
-    pid_file.claim()
+    try:
+        pid_file.claim()
+    except UsageError as exc:
+        if start.luggage is None or not start.luggage.passengers:
+            raise
+        logger.error("%s. This service goes on without", exc)
+        yield None
+        return
     try:
         yield pid_file
     finally:
@@ -238,22 +250,24 @@ def _act(read: Callable[[], Settings]) -> None:
 
 
 def _search_in(app_dir: str, chdir: str | os.PathLike[str] | None) -> None:
-    """Let modules be searched for in a directory first; it is relative to the one that is changed to."""
-    sys.path.insert(0, os.path.abspath(os.path.join(chdir or "", app_dir)))
+    """Let modules be searched for in a directory first; it is relative to the one that is changed to.
 
-
-def _check_application(config: Config) -> None:
-    from monoceros.server.build import check
-
-    config.load()
-    config.get_loop_factory()
-    check(config)
+    It goes by its name, with the links in it: after a deployment the name leads to another directory.
+    """
+    sys.path.insert(0, os.path.normpath(os.path.join(starting_directory(), chdir or "", app_dir)))
 
 
 def _check_config(config: Config) -> None:
-    identity.resolve(config.user, config.group)
+    from monoceros.server.build import check
+
+    who = identity.resolve(config.user, config.group)
     identity.enter(config.chdir, config.umask)
-    _check_application(config)
+    if who is not None and not config.preload:
+        config.load_tls()
+        who.assume()
+    config.load()
+    config.get_loop_factory()
+    check(config)
     click.echo(f"The configuration is good, and {config.app} can be served")
 
 

@@ -36,8 +36,11 @@ class PidFile:
         self._fd: int | None = None
         self._pid = 0
 
-    def check(self) -> None:
+    def check(self, besides: int | None = None) -> None:
         """See whether `claim` could take the file, and leave everything as it is. What this process holds is fine.
+
+        Arguments:
+            besides: another process that may hold it, for it will let go.
 
         Raises:
             UsageError: as `claim`; but whether the disk is full shows only in writing.
@@ -53,7 +56,7 @@ class PidFile:
             pid = _holder(fd)
         finally:
             os.close(fd)
-        if pid is not None:
+        if pid is not None and pid != besides:
             raise _in_use(self.path, pid)
 
     def claim(self) -> None:

@@ -23,13 +23,13 @@ class Announcer:
     Arguments:
         config: the options, for the title.
         notifier: speaks to the service manager.
-        took_over: another process was the service's main one until this one is ready.
+        takes_over: another process is the service's main one until this one is ready.
     """
 
-    def __init__(self, config: Config, notifier: Notifier, *, took_over: bool = False) -> None:
+    def __init__(self, config: Config, notifier: Notifier, *, takes_over: bool = False) -> None:
         self._config = config
         self._notifier = notifier
-        self._took_over = took_over
+        self.takes_over = takes_over
         self._shown: Condition | None = None
         self._fed_at = -math.inf
         self._silent = False
@@ -71,8 +71,8 @@ class Announcer:
     def _announce_change(self, condition: Condition, status: str) -> None:
         match condition:
             case Condition.SERVING:
-                if self._took_over:
-                    self._took_over = False
+                if self.takes_over:
+                    self.takes_over = False
                     self._notifier.main_pid(os.getpid())
                 self._notifier.ready(status)
             case Condition.RELOADING:
@@ -83,14 +83,14 @@ class Announcer:
     def wake_at(self) -> float:
         """When the watchdog has to be fed again."""
         interval = self._notifier.watchdog_interval
-        return math.inf if interval is None else self._fed_at + interval
+        return math.inf if interval is None or self._silent else self._fed_at + interval
 
     def feed(self, condition: Condition, handles: Iterable[Handle], wanted: int, now: float) -> None:
         """Feed the watchdog if it is time and the service is well.
 
         It is if a worker serves, or is about to within a deadline of its own, or if none is wanted.
         """
-        if now < self.wake_at():
+        if self._silent or now < self.wake_at():
             return
         self._fed_at = now
         well = any(

@@ -29,13 +29,14 @@ from monoceros.supervisor.channel import Word
 from monoceros.supervisor.crew import SUCCESSOR, TRIAL, WATCHER, Child, Crew
 from monoceros.supervisor.fresh import imported_from
 from monoceros.supervisor.kernel import Kernel, PosixKernel
-from monoceros.supervisor.luggage import Journey, Luggage, starting_directory
+from monoceros.supervisor.luggage import Journey, Luggage
 from monoceros.supervisor.nursery import Nursery
 from monoceros.supervisor.policy import Policy
-from monoceros.supervisor.reconfigure import reconfigured, rules_of
+from monoceros.supervisor.reconfigure import give_variables, reconfigured, rules_of
 from monoceros.supervisor.reload import displayed
 from monoceros.supervisor.signals import DUMP_SIGNAL, Interrupted, SignalQueue, name_of
 from monoceros.supervisor.sockets import Listeners
+from monoceros.supervisor.start import Start
 from monoceros.supervisor.worker import preload
 
 logger = logging.getLogger("monoceros.error")
@@ -52,8 +53,7 @@ class Arbiter:
         kernel: the system calls; tests pass a double.
         read: gathers the options again, for a reload; None if they can't change.
         pid_file: the file that names this process, claimed already.
-        directory: where this program was started.
-        luggage: what a former self, or a first master, has handed on.
+        start: how this program was started; None for here and now, from nothing.
     """
 
     def __init__(
@@ -63,31 +63,32 @@ class Arbiter:
         kernel: Kernel | None = None,
         read: Callable[[], Config] | None = None,
         pid_file: PidFile | None = None,
-        directory: str | None = None,
-        luggage: Luggage | None = None,
+        start: Start | None = None,
     ) -> None:
         self.config = config
         self._read = read
         self._pid_file = pid_file
         self._kernel = kernel or PosixKernel()
-        self._luggage = luggage or Luggage(Journey.IN_PLACE, os.getpid())
+        self._start = start or Start.of(os.environ)
+        self._luggage = self._start.luggage or Luggage(Journey.IN_PLACE, os.getpid())
+        self._identity = identity.resolve(config.user, config.group)
         # A program that has imported its application would fork workers with the old code for ever.
         fresh = config.preload or (read is None and bool(imported_from([Path.cwd()])))
         rules = rules_of(config, fresh=fresh)
-        passengers = self._luggage.passengers
         now = self._kernel.now()
-        self.policy = Policy(rules, self._luggage.generation + 1, [each.handle(rules, now) for each in passengers])
+        adopted = [each.handle(rules, now) for each in self._luggage.passengers]
+        self.policy = Policy(rules, self._luggage.generation + 1, adopted)
+        self.policy.fleet.serial = self._luggage.serial
         self._latest = self.policy.fleet.generation
         self._selector = selectors.PollSelector()  # has no descriptor of its own, which children would share
         self._signals = SignalQueue()
         self._crew = Crew(self._kernel, self._selector, self._close_inherited, self._luggage.pages)
-        for passenger in passengers:
+        for passenger in self._luggage.passengers:
             self._crew.adopt(passenger)
         self.listeners = Listeners(own=config.reuse_port, backlog=config.backlog)
-        self._directory = directory or starting_directory()
-        self._nursery = Nursery(config, self._latest, self._kernel, self._crew, self.listeners, self._directory)
-        self._predecessor = self._luggage.sender if self._luggage.journey is Journey.BESIDE else None
-        self._announcer = Announcer(config, self._make_notifier(), took_over=self._predecessor is not None)
+        self._nursery = Nursery(config, self._latest, self._kernel, self._crew, self.listeners, self._start)
+        self._announcer = Announcer(config, self._make_notifier(), takes_over=self._luggage.takes_over)
+        self._trial_succeeded = False
         self._caused: list[ev.Event] = []  # by our own actions
         self._watches_with = ""
 
@@ -98,6 +99,7 @@ class Arbiter:
             self._open_listeners()
         except StartupError as error:
             logger.error(str(error))
+            self._close_listeners()
             return EXIT_STARTUP
         pid, title, role = os.getpid(), current_title(), "reloader" if config.should_reload else "parent"
         with self._signals:
@@ -119,7 +121,7 @@ class Arbiter:
 
     def _say_hello(self, pid: int) -> None:
         """Say where is served, and by whom; of a master that goes on with new code, only that."""
-        if self._luggage.sockets and self._predecessor is None:
+        if self._luggage.sockets and self._luggage.journey is Journey.IN_PLACE:
             reports.adopted(len(self._luggage.passengers))
             return
         for sock in self.listeners.addresses:
@@ -131,9 +133,10 @@ class Arbiter:
         workers = self.policy.rules.workers
         if self._luggage.sockets:
             self.listeners.unpack(self._luggage.sockets, workers)
+            self.policy.fleet.reach(self.listeners.slots)
             return
         self.listeners.open(self.config.open_listeners(), workers)
-        who = identity.resolve(self.config.user, self.config.group)
+        who = self._identity
         if who is not None:
             for sock in self.listeners.every:
                 if isinstance(sock, UnixListener) and sock.identity is not None:  # made here, not a service manager's
@@ -166,8 +169,7 @@ class Arbiter:
         while True:
             now = self._kernel.now()
             actions = self.policy.decide(happened, now)
-            # From an exec nothing comes back: what else was decided is done before.
-            for action in sorted(actions, key=lambda each: isinstance(each, ev.Execute)):
+            for action in actions:
                 if isinstance(action, ev.Exit):
                     return action.code
                 self._perform(action)
@@ -214,8 +216,8 @@ class Arbiter:
                     reports.asked("SIGUSR1", "the log files are opened again")
                     self._reopen_logs()
                 case signal.SIGUSR2:
-                    reports.asked("SIGUSR2", "a new master takes over the sockets")
-                    yield ev.UpgradeAsked()
+                    reports.asked("SIGUSR2", "an upgrade to a new master")
+                    yield from self._on_upgrade()
                 case signal.SIGTTIN | signal.SIGTTOU:
                     more = number == signal.SIGTTIN
                     reports.asked(name_of(number), f"one worker {'more' if more else 'fewer'}")
@@ -231,7 +233,7 @@ class Arbiter:
         if self._read is not None and not rules.fresh and not rules.reload:
             former = self._nursery.config_of(self.policy.fleet.generation)
             try:
-                config = reconfigured(former, self._read, self._directory)
+                config = reconfigured(former, self._read, self._start.directory, self._nursery.variables)
             except UsageError as error:
                 reports.unusable_options(error)
                 return
@@ -241,6 +243,12 @@ class Arbiter:
             rules = rules_of(config)
         yield ev.ReloadAsked(self._latest, rules)
 
+    def _on_upgrade(self) -> Iterator[ev.Event]:
+        if self._predecessor:
+            reports.setback(ev.Decline(f"the first master [{self._predecessor}] still lives, end it before the next"))
+        else:
+            yield ev.UpgradeAsked()
+
     def _on_winch(self) -> Iterator[ev.Event]:
         if not has_terminal():  # with one, its window was resized
             reports.asked("SIGWINCH", "the workers leave, and the master stays")
@@ -249,6 +257,8 @@ class Arbiter:
     def _on_message(self, child: Child) -> Iterable[ev.Event]:
         for word, text in self._crew.hear(child):
             match word:
+                case Word.READY if child.serial == TRIAL:
+                    self._trial_succeeded = True
                 case Word.READY:
                     logger.debug("Worker %d [%d] is ready.", child.slot, child.pid)
                     yield ev.WorkerReady(child.serial)
@@ -273,7 +283,7 @@ class Arbiter:
             if child.serial == WATCHER:
                 reports.watcher_ended(code)
             elif child.serial == TRIAL:
-                yield ev.TrialEnded(good=code == 0)
+                yield ev.TrialEnded(good=code == 0 and self._trial_succeeded)
             elif child.serial == SUCCESSOR:
                 reports.successor_ended(child.pid, code)
                 self._take_back()
@@ -307,6 +317,7 @@ class Arbiter:
             case ev.CloseListeners():
                 self._close_listeners()
             case ev.StartTrial():
+                self._trial_succeeded = False
                 if not self._nursery.start_trial():
                     self._caused.append(ev.TrialEnded(good=False))
             case ev.EndTrial():
@@ -314,8 +325,14 @@ class Arbiter:
             case ev.StartSuccessor():
                 self._start_successor()
             case ev.Execute():
-                self._nursery.execute(self.policy.fleet.workers)
-            case ev.BackOff() | ev.AwaitChange() | ev.GiveUp() | ev.ReloadFailed() | ev.Decline():
+                takes_over = self._announcer.takes_over
+                handles = self.policy.fleet.workers
+                self._nursery.execute(handles, self._signals.take, self._predecessor, takes_over)
+            case ev.ReloadFailed():
+                reports.setback(action)
+                former = self._nursery.config_of(self.policy.fleet.generation)
+                give_variables(former.from_env_file, self._nursery.variables)
+            case ev.BackOff() | ev.AwaitChange() | ev.GiveUp() | ev.Decline():
                 reports.setback(action)
 
     def _start_successor(self) -> None:
@@ -341,15 +358,26 @@ class Arbiter:
         self._announcer.speak_again()
 
     def _reopen_logs(self) -> None:
-        who = identity.resolve(self.config.user, self.config.group)
-        reopen_log_files(who.own if who is not None else None)
+        reopen_log_files(self._give_away if self._identity is not None else None)
         for child in self._crew.workers():
             self._crew.tell(child.serial, Word.REOPEN)
 
+    def _give_away(self, descriptor: int) -> None:
+        """Give a log file to the workers' account, for they will have to open it again, too."""
+        assert self._identity is not None
+        try:
+            self._identity.own(descriptor)
+        except StartupError as error:
+            raise OSError(str(error)) from error
+
+    @property
+    def _predecessor(self) -> int:
+        """The first master, as long as it lives and shares its sockets with this one; else 0."""
+        return self._luggage.predecessor if os.getppid() == self._luggage.predecessor else 0
+
     def _close_listeners(self) -> None:
         """Let go of the listening sockets; the names of unix sockets go, too, unless another master serves on them."""
-        shared = SUCCESSOR in self._crew or (self._predecessor is not None and os.getppid() == self._predecessor)
-        self.listeners.release(unlink=not shared)
+        self.listeners.release(unlink=not (self._predecessor or SUCCESSOR in self._crew))
 
     def _close_inherited(self) -> None:
         """In a new child: let go of what is the master's alone."""
@@ -358,8 +386,10 @@ class Arbiter:
             self._pid_file.close_inherited()
 
     def _make_notifier(self) -> Notifier:
-        if self._predecessor is not None and os.environ.get("WATCHDOG_PID") == str(self._predecessor):
-            os.environ["WATCHDOG_PID"] = str(os.getpid())
+        """Make what speaks to the service manager; its watchdog watches whoever is the main process."""
+        for environ in (os.environ, self._start.environ):
+            if self._luggage.predecessor and environ.get("WATCHDOG_PID") == str(self._luggage.sender):
+                environ["WATCHDOG_PID"] = str(os.getpid())
         return Notifier.from_environment(os.environ, os.getpid())
 
 

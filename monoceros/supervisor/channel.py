@@ -112,3 +112,12 @@ def channel_pair() -> tuple[Channel, Channel]:
     master, worker = socket.socketpair()
     master.setblocking(False)
     return Channel(master), Channel(worker)
+
+
+def end_with_the_master(line: Channel) -> None:
+    """End this process when the master is gone: the life of a thread in a child that has nothing to finish."""
+    try:
+        while True:
+            line.receive()
+    except EOFError:
+        os._exit(0)

@@ -106,7 +106,7 @@ class SuccessorEnded:
 
 @dataclass(frozen=True, slots=True)
 class PreloadFailed:
-    """A fresh master could not import the application, or could not execute at all."""
+    """A master that was executed anew could not import the application."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +190,9 @@ class StartSuccessor:
 
 @dataclass(frozen=True, slots=True)
 class ReloadFailed:
-    """Say that the new generation could not start, and that the former one goes on serving."""
+    """Say that the new generation could not start, and why, and that the former one goes on serving."""
+
+    why: str = "the new code could not start"
 
 
 @dataclass(frozen=True, slots=True)

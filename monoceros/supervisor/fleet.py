@@ -58,14 +58,16 @@ class Fleet:
     def resize(self, wanted: int) -> None:
         """Want another number of workers."""
         self.wanted = wanted
-        self.slots += [Slot(number) for number in range(len(self.slots) + 1, wanted + 1)]
+        self.reach(wanted)
+
+    def reach(self, number: int) -> None:
+        """Have slots up to this number, whether they are wanted or not: there are sockets that are theirs."""
+        self.slots += [Slot(each) for each in range(len(self.slots) + 1, number + 1)]
 
     def adopt(self, handle: Handle) -> None:
         """Take a worker that a former master started."""
         self.serial = max(self.serial, handle.serial)
-        wanted = self.wanted
-        self.resize(max(len(self.slots), handle.slot))
-        self.wanted = wanted
+        self.reach(handle.slot)
         self.workers[handle.serial] = handle
 
     def add(self, slot: Slot, now: float, patience: float) -> Handle:

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from monoceros.supervisor.channel import Channel
@@ -49,8 +49,10 @@ class Kernel(Protocol):
     def await_exit(self, pid: int) -> None:
         """Wait for a child that has been killed."""
 
-    def execute(self, luggage: Luggage, directory: str, without: Iterable[str]) -> None:
-        """Execute this program again in this process. Returns never; raises OSError if that is impossible."""
+    def execute(
+        self, luggage: Luggage, directory: str, environ: Mapping[str, str], arrived: Callable[[], Iterable[int]]
+    ) -> None:
+        """Execute this program again in this process; see `luggage.execute`. Raises OSError if that is impossible."""
 
 
 class PosixKernel:
@@ -88,9 +90,11 @@ class PosixKernel:
             collected = [found for found in map(_exit_of, ours) if found is not None]
         return [(pid, code) for pid, code in collected if pid in ours]
 
-    def execute(self, luggage: Luggage, directory: str, without: Iterable[str]) -> None:
+    def execute(
+        self, luggage: Luggage, directory: str, environ: Mapping[str, str], arrived: Callable[[], Iterable[int]]
+    ) -> None:
         _flush()
-        execute(luggage, directory, without)
+        execute(luggage, directory, environ, arrived)
 
     def await_exit(self, pid: int) -> None:
         with contextlib.suppress(ChildProcessError):

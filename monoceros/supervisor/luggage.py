@@ -5,16 +5,17 @@ what passes through the exec is what is listed, every other descriptor is closed
 meanwhile waits for the new program, which can't take it yet.
 """
 
+import contextlib
 import json
 import os
 import signal
 import sys
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import Enum
-from pathlib import Path
 from typing import NoReturn, Self
 
+from monoceros.errors import StartupError
 from monoceros.service.anonymous import anonymous_file
 from monoceros.supervisor.handle import Handle, State
 from monoceros.supervisor.rules import DRAIN_MARGIN, LAST_MOMENT, Rules
@@ -23,6 +24,9 @@ from monoceros.supervisor.sockets import Packed
 
 VARIABLE = "_MONOCEROS_LUGGAGE"
 """Names the descriptor of the file that holds it."""
+
+FORMAT = 1
+"""Changes with what is in it. A trial, which is handed luggage too, shows whether the new version understands it."""
 
 
 class Journey(Enum):
@@ -38,7 +42,7 @@ class Passenger:
     """A worker that is adopted.
 
     Arguments:
-        serial, slot, generation, state, limit: as its `Handle` has them; the state by its name.
+        serial, slot, generation, state, limit, covers: as its `Handle` has them; the state by its name.
         pid: its process.
         line: descriptor of the master's end of its line.
         record: number of its record on the scoreboard.
@@ -49,6 +53,7 @@ class Passenger:
     generation: int
     state: str
     limit: str | None
+    covers: list[int]
     pid: int
     line: int
     record: int
@@ -59,6 +64,7 @@ class Passenger:
         match State[self.state]:
             case State.READY:
                 handle.enter(State.READY, now, silence=rules.beat_timeout)
+                handle.covers.update(self.covers)
             case State.DRAINING:
                 handle.enter(State.DRAINING, now, rules.graceful_timeout + DRAIN_MARGIN, rules.beat_timeout)
             case State.KILLED:
@@ -77,6 +83,10 @@ class Luggage:
         passengers: the workers, on a journey in place.
         pages: the descriptors of the scoreboard's pages.
         generation: the number of the youngest generation.
+        serial: the number of the youngest worker.
+        line: descriptor of the line on which a trial reports; -1 on other journeys.
+        predecessor: the first master, beside which this one is the second; 0 if there is none.
+        takes_over: the service manager hasn't been told yet that this is the service's main process.
     """
 
     journey: Journey
@@ -85,15 +95,25 @@ class Luggage:
     passengers: list[Passenger] = field(default_factory=list)
     pages: list[int] = field(default_factory=list)
     generation: int = 0
+    serial: int = 0
+    line: int = -1
+    predecessor: int = 0
+    takes_over: bool = False
 
     def encode(self) -> bytes:
         """As text that `decode` reads."""
-        return json.dumps(asdict(self) | {"journey": self.journey.value}).encode()
+        return json.dumps(asdict(self) | {"journey": self.journey.value, "format": FORMAT}).encode()
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
-        """Read what `encode` wrote."""
+        """Read what `encode` wrote.
+
+        Raises:
+            StartupError: another version did.
+        """
         fields = json.loads(data)
+        if fields.pop("format", None) != FORMAT:
+            raise StartupError("The running master is of another version, which can't hand on to this one: restart it.")
         fields["journey"] = Journey(fields["journey"])
         fields["sockets"] = [
             Packed(descriptor, group, tuple(identity) if identity else None)
@@ -106,90 +126,52 @@ class Luggage:
     def descriptors(self) -> list[int]:
         """All that has to stay open."""
         sockets = [packed.descriptor for packed in self.sockets]
-        return [*sockets, *(passenger.line for passenger in self.passengers), *self.pages]
+        lines = [passenger.line for passenger in self.passengers]
+        return [*sockets, *lines, *self.pages, *([self.line] if self.line >= 0 else ())]
 
 
-def unpack(environ: MutableMapping[str, str]) -> Luggage | None:
-    """Return what a former self has handed on to this program, once; None for a program that simply starts.
-
-    What passed through the exec passes through no other: the descriptors are no longer inheritable.
-    """
-    name = environ.pop(VARIABLE, None)
-    if name is None:
-        return None
-    with open(int(name), "rb") as file:
-        file.seek(0)
-        luggage = Luggage.decode(file.read())
-    for descriptor in luggage.descriptors:
-        os.set_inheritable(descriptor, False)
-    return luggage
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """How this program was started.
-
-    Arguments:
-        directory: where, by the name under which it was entered.
-        luggage: what a former self has handed on, or a first master; None for a start from nothing.
-        is_trial: it is only to be seen whether the application can be served.
-    """
-
-    directory: str
-    luggage: Luggage | None = None
-    is_trial: bool = False
-
-    @classmethod
-    def of(cls, environ: MutableMapping[str, str]) -> Self:
-        """Read it from the environment, once."""
-        luggage = unpack(environ)
-        if luggage is not None and luggage.journey is Journey.TRIAL:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, MASTERS_SIGNALS)
-            return cls(starting_directory(), is_trial=True)
-        return cls(starting_directory(), luggage)
-
-
-def starting_directory() -> str:
-    """Return the current directory by the name under which it was entered.
-
-    A directory reached through a symbolic link (`/srv/app/current`) has that name still after a deployment has turned
-    the link to the next release, so that a program executed there finds the new code.
-    """
-    here, named = os.getcwd(), os.environ.get("PWD", "")
+@contextlib.contextmanager
+def entered(directory: str) -> Iterator[None]:
+    """Be in a directory; the one of before may have been removed meanwhile, and is gone back to all the same."""
+    before = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        return named if named and Path(named).samefile(here) else here
-    except OSError:
-        return here
+        os.chdir(directory)
+        yield
+    finally:
+        os.fchdir(before)
+        os.close(before)
 
 
-def execute(luggage: Luggage, directory: str, without: Iterable[str] = ()) -> NoReturn:
+def execute(
+    luggage: Luggage, directory: str, environ: Mapping[str, str], arrived: Callable[[], Iterable[int]]
+) -> NoReturn:
     """Execute this program's command line again, in this process.
 
     Arguments:
         luggage: what it finds.
         directory: the one it starts in, that of the first start.
-        without: environment variables that it shall read anew from their file.
+        environ: its environment variables.
+        arrived: takes the signals that nobody has acted upon yet: they are sent again, and wait for the new program.
 
     Raises:
         OSError: it can't be executed. Nothing has changed then.
     """
-    environ = {name: value for name, value in os.environ.items() if name not in set(without)}
     # Not a pipe, which could fill up.
     with open(anonymous_file(), "wb") as file:
         file.write(luggage.encode())
         file.flush()
-        environ[VARIABLE] = str(file.fileno())
+        variables = {**environ, VARIABLE: str(file.fileno())}
         passed = [file.fileno(), *luggage.descriptors]
-        here = os.getcwd()
-        os.chdir(directory)
         former = signal.pthread_sigmask(signal.SIG_BLOCK, MASTERS_SIGNALS)
         try:
-            for descriptor in passed:
-                os.set_inheritable(descriptor, True)
-            os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environ)
+            for number in arrived():
+                signal.raise_signal(number)
+            with entered(directory):
+                for descriptor in passed:
+                    os.set_inheritable(descriptor, True)
+                os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], variables)
         finally:
             # Reached only if the exec failed.
             for descriptor in passed:
                 os.set_inheritable(descriptor, False)
-            os.chdir(here)
             signal.pthread_sigmask(signal.SIG_SETMASK, former)

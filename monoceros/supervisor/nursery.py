@@ -5,7 +5,7 @@ It closes the sockets of others, and speaks to no service manager.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from monoceros.config import Config
 from monoceros.service import notify
@@ -20,6 +20,7 @@ from monoceros.supervisor.luggage import Journey, Luggage, Passenger
 from monoceros.supervisor.reload import Watched, watch
 from monoceros.supervisor.scoreboard import Record
 from monoceros.supervisor.sockets import Listeners
+from monoceros.supervisor.start import Start
 from monoceros.supervisor.worker import Assignment, work
 
 
@@ -32,17 +33,18 @@ class Nursery:
         kernel: the system calls.
         crew: where children are kept.
         listeners: the sockets.
-        directory: where a new program starts, that of the first start.
+        start: how this program was started, which is how it is executed again.
     """
 
     def __init__(
-        self, config: Config, generation: int, kernel: Kernel, crew: Crew, listeners: Listeners, directory: str
+        self, config: Config, generation: int, kernel: Kernel, crew: Crew, listeners: Listeners, start: Start
     ) -> None:
-        self._configs = {generation: config}
+        # What a former self has started, and is started for its generations again, has the options of today.
+        self._configs = {0: config, generation: config}
         self._kernel = kernel
         self._crew = crew
         self._listeners = listeners
-        self._directory = directory
+        self._start = start
         # What forked workers would have in memory already, and never read again.
         self._inherited = imported_from(config.reload_dirs) if config.should_reload else []
 
@@ -63,6 +65,7 @@ class Nursery:
         def life(line: Channel, record: Record) -> int:
             set_title(f"worker {slot} starting", config.app, config.proc_name)
             notify.strip(os.environ)
+            self._enter(config)
             kept = {sock.fileno() for sock in sockets}
             for sock in self._listeners.every:
                 if sock.fileno() not in kept:
@@ -70,7 +73,7 @@ class Nursery:
             assignment = Assignment(config, sockets, record, slot)
             return execute(assignment, line) if self._inherited else work(assignment, line)
 
-        return self._start(f"Worker {slot}", handle.serial, slot, life)
+        return self._fork(f"Worker {slot}", handle.serial, slot, life)
 
     def start_watcher(self, config: Config) -> bool:
         """Fork the process that watches the source for edits; False if that is impossible, which is logged."""
@@ -88,33 +91,37 @@ class Nursery:
             self._listeners.release(unlink=False)
             return watch(watched, line)
 
-        return self._start("The reloader", WATCHER, 0, life)
+        return self._fork("The reloader", WATCHER, 0, life)
 
     def start_trial(self) -> bool:
         """Start this program again to see whether its application can be served; False if that is impossible."""
 
-        def life(_line: Channel, _record: Record) -> int:
-            notify.strip(os.environ)
-            self._kernel.execute(Luggage(Journey.TRIAL, os.getppid()), self._directory, self._left_behind)
-            return 1
+        def life(line: Channel, _record: Record) -> int:
+            notify.strip(self._start.environ)
+            return self._become(Luggage(Journey.TRIAL, os.getppid(), line=line.fileno()))
 
-        return self._start("A trial of the new code", TRIAL, 0, life)
+        return self._fork("A trial of the new code", TRIAL, 0, life)
 
     def start_successor(self) -> bool:
         """Start a second master on the same sockets; False if that is impossible, which is logged."""
 
         def life(_line: Channel, _record: Record) -> int:
-            luggage = Luggage(Journey.BESIDE, os.getppid(), self._listeners.pack())
-            self._kernel.execute(luggage, self._directory, self._left_behind)
-            return 1
+            master = os.getppid()
+            packed = self._listeners.pack()
+            return self._become(Luggage(Journey.BESIDE, master, packed, predecessor=master, takes_over=True))
 
-        return self._start("A second master", SUCCESSOR, 0, life)
+        return self._fork("A second master", SUCCESSOR, 0, life)
 
-    def execute(self, handles: dict[int, Handle]) -> None:
+    def execute(
+        self, handles: dict[int, Handle], arrived: Callable[[], Iterable[int]], predecessor: int, takes_over: bool
+    ) -> None:
         """Execute this program again in this process, with all sockets and workers. Returns only if that fails.
 
         Arguments:
             handles: the workers, by serial number.
+            arrived: takes the signals that nobody has acted upon yet.
+            predecessor: the first master, if this is a second one; else 0.
+            takes_over: the service manager hasn't been told of this process yet.
         """
         passengers = [
             Passenger(
@@ -123,6 +130,7 @@ class Nursery:
                 handle.generation,
                 handle.state.name,
                 handle.limit,
+                sorted(handle.covers),
                 child.pid,
                 child.channel.fileno(),
                 child.record.number,
@@ -130,21 +138,44 @@ class Nursery:
             for child in self._crew.workers()
             for handle in (handles[child.serial],)
         ]
-        generation = max(self._configs)
         luggage = Luggage(
-            Journey.IN_PLACE, os.getpid(), self._listeners.pack(), passengers, list(self._crew.pages), generation
+            Journey.IN_PLACE,
+            os.getpid(),
+            self._listeners.pack(),
+            passengers,
+            list(self._crew.pages),
+            generation=max(self._configs),
+            serial=max(handles, default=0),
+            predecessor=predecessor,
+            takes_over=takes_over,
         )
         try:
-            self._kernel.execute(luggage, self._directory, self._left_behind)
+            self._kernel.execute(luggage, self._start.directory, self._environ, arrived)
         except OSError as error:
             reports.not_executed(error)
 
     @property
-    def _left_behind(self) -> set[str]:
-        """The variables that came from files, which a new program reads anew."""
+    def variables(self) -> set[str]:
+        """The names of all environment variables that came from files."""
         return {name for config in self._configs.values() for name in config.from_env_file}
 
-    def _start(self, who: str, serial: int, slot: int, life: Callable[[Channel, Record], int]) -> bool:
+    @property
+    def _environ(self) -> dict[str, str]:
+        """The environment of a new program: that of the first start, for it reads the files again."""
+        return {name: value for name, value in self._start.environ.items() if name not in self.variables}
+
+    def _enter(self, config: Config) -> None:
+        """Be where the program was started, by name: after a deployment the name leads to another directory."""
+        os.chdir(os.path.join(self._start.directory, config.chdir or ""))
+
+    def _become(self, luggage: Luggage) -> int:
+        try:
+            self._kernel.execute(luggage, self._start.directory, self._environ, tuple)
+        except OSError as error:
+            reports.not_executed(error)
+        return 1
+
+    def _fork(self, who: str, serial: int, slot: int, life: Callable[[Channel, Record], int]) -> bool:
         try:
             self._crew.start(serial, slot, life)
         except OSError as error:

@@ -87,6 +87,8 @@ class Policy:
             actions += spread(self.fleet)
         if self.phase > Phase.DELAYING and not self.fleet.workers:
             actions.append(ev.Exit(self._exit_code))
+        if self.phase is Phase.RUNNING:
+            actions += self._renewal.execution()
         return actions
 
     def wake_at(self, now: float) -> float:
@@ -129,6 +131,8 @@ class Policy:
                 return self._renewal.trial_ended(good, now, self.rules) if self.phase is Phase.RUNNING else []
             case ev.SuccessorEnded():
                 self._renewal.successor = False
+                if not self.fleet.wanted and self.phase is Phase.RUNNING:
+                    self.fleet.resize(self.rules.workers)  # they had left for the second master's sake
             case ev.PreloadFailed():
                 return self._go_back()
             case ev.ScaleAsked(by):
@@ -210,6 +214,10 @@ class Policy:
             return [ev.Decline("this server is stopping")]
         if self.rules.reload:
             return self._files_changed(now)
+        if self.rules.fresh and not self.fleet.wanted:
+            # An upgrade is taken back: the code that this master has in memory is the one that is wanted.
+            self.fleet.resize(self.rules.workers)
+            return []
         if self.rules.fresh:
             return self._renewal.start_trial(now, self.rules)
         if self._proven:

@@ -5,11 +5,12 @@ It knows configurations and the environment; no worker. The rule it keeps: optio
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 
 from monoceros.config import Config
 from monoceros.errors import UsageError
 from monoceros.supervisor import reports
+from monoceros.supervisor.luggage import entered
 from monoceros.supervisor.rules import Rules
 
 # What a master holds for its life: its sockets, its directory, and what its children can't have without it.
@@ -25,6 +26,8 @@ KEPT = (
     "reload",
     "preload",
     "pid_file",
+    "user",
+    "group",
     "umask",
     "chdir",
 )
@@ -54,36 +57,40 @@ def rules_of(config: Config, *, fresh: bool = False) -> Rules:
     )
 
 
-def reconfigured(former: Config, read: Callable[[], Config], directory: str) -> Config:
+def reconfigured(former: Config, read: Callable[[], Config], directory: str, variables: Iterable[str]) -> Config:
     """Return the options as they are now; the file of environment variables is read again, too.
 
     Arguments:
         former: the options of before.
         read: gathers them as at the start.
         directory: the one they were gathered in then, which their paths are relative to.
+        variables: the names of all environment variables that came from files so far.
 
     Raises:
         UsageError: they can't be used. Nothing has changed then.
         SystemExit: the same, and the reason is logged.
     """
-    for name in former.from_env_file:
-        os.environ.pop(name, None)
-    here = os.getcwd()
+    give_variables({}, variables)
     try:
-        os.chdir(directory)
-        config = read()
-        config.check()
+        with entered(directory):
+            config = read()
+            config.check()
     except OSError as error:
-        os.environ.update(former.from_env_file)
+        give_variables(former.from_env_file, variables)
         raise UsageError(f"{directory}, where this program was started, can't be entered: {error.strerror}") from error
     except BaseException:
-        os.environ.update(former.from_env_file)
+        give_variables(former.from_env_file, variables)
         raise
-    finally:
-        os.chdir(here)
     changed = [name for name in KEPT if getattr(config, name) != getattr(former, name)]
     for name in changed:
         setattr(config, name, getattr(former, name))
     if changed:
         reports.kept_options(changed)
     return config
+
+
+def give_variables(given: Mapping[str, str], variables: Iterable[str]) -> None:
+    """Have those environment variables that came from a file, and none that came from another one."""
+    for name in variables:
+        os.environ.pop(name, None)
+    os.environ.update(given)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from monoceros.supervisor.channel import Channel, Word
+from monoceros.supervisor.channel import Channel, Word, end_with_the_master
 from monoceros.supervisor.signals import settle
 
 logger = logging.getLogger("monoceros.error")
@@ -69,7 +69,7 @@ class Watched:
 def watch(watched: Watched, line: Channel) -> int:
     """Watch and tell until the master is gone: the whole life of the watcher's process."""
     settle({})
-    threading.Thread(target=_end_with_the_master, args=(line,), name="monoceros-lifeline", daemon=True).start()
+    threading.Thread(target=end_with_the_master, args=(line,), name="monoceros-lifeline", daemon=True).start()
     name, changes = _backend(watched)
     next(changes)
     line.send(Word.WATCHING, name)
@@ -90,14 +90,6 @@ def displayed(text: str) -> str:
     here = Path.cwd()
     paths = [Path(name) for name in json.loads(text)]
     return ", ".join(f"'{path.relative_to(here) if path.is_relative_to(here) else path}'" for path in paths)
-
-
-def _end_with_the_master(line: Channel) -> None:
-    try:
-        while True:
-            line.receive()
-    except EOFError:
-        os._exit(0)
 
 
 def _backend(watched: Watched) -> tuple[str, Changes]:

@@ -7,7 +7,7 @@ to work, and one trial or one second master at a time.
 import math
 
 from monoceros.supervisor import events as ev
-from monoceros.supervisor.rules import Rules
+from monoceros.supervisor.rules import LONGEST_TRIAL, Rules
 
 
 class Renewal:
@@ -23,6 +23,7 @@ class Renewal:
         self.successor = False
         self._trying = False
         self._again = False
+        self._shown = False
 
     @property
     def tries(self) -> bool:
@@ -37,7 +38,7 @@ class Renewal:
         if self.successor:
             return [ev.Decline("a second master is taking over")]
         self._trying = True
-        self.trial_until = now + rules.start_timeout
+        self.trial_until = now + min(rules.start_timeout, LONGEST_TRIAL)
         return [ev.StartTrial()]
 
     def trial_ended(self, good: bool, now: float, rules: Rules) -> list[ev.Action]:
@@ -48,7 +49,13 @@ class Renewal:
         self._trying, self.trial_until = False, math.inf
         if again:
             return self.start_trial(now, rules)
-        return [ev.Execute()] if good else [ev.ReloadFailed()]
+        self._shown = good
+        return [] if good else [ev.ReloadFailed()]
+
+    def execution(self) -> list[ev.Action]:
+        """Execute, if new code was shown to work. Nothing comes back from that: it is the last thing to decide."""
+        shown, self._shown = self._shown, False
+        return [ev.Execute()] if shown and not self._trying and not self.successor else []
 
     def end_trial(self) -> list[ev.Action]:
         """Nobody waits for the trial any more, if there is one."""
@@ -61,12 +68,12 @@ class Renewal:
         """End a trial that takes too long."""
         if self.trial_until > now:
             return []
-        return [*self.end_trial(), ev.ReloadFailed()]
+        return [*self.end_trial(), ev.ReloadFailed("the new code was not ready in time")]
 
     def rearm(self, now: float, rules: Rules) -> None:
         """Let a running trial have its whole time again, because the machine slept."""
         if self._trying:
-            self.trial_until = now + rules.start_timeout
+            self.trial_until = now + min(rules.start_timeout, LONGEST_TRIAL)
 
     def start_successor(self) -> list[ev.Action]:
         """Start a second master, unless there is one."""

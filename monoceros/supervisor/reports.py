@@ -59,8 +59,8 @@ def not_forked(who: str, error: OSError) -> None:
 
 
 def not_executed(error: OSError) -> None:
-    """Log that the exec in place failed, which leaves everything as it was."""
-    logger.error("This program could not be executed again: %s. The reload is given up, the old code serves.", error)
+    """Log that an exec failed, which leaves everything as it was."""
+    logger.error("This program could not be executed again: %s. The old code serves on.", error)
 
 
 def asked(name: str, what: str) -> None:
@@ -88,7 +88,8 @@ def adopted(count: int) -> None:
 
 def successor_ended(pid: int, code: int) -> None:
     """Log that an upgrade failed, or was called off."""
-    logger.error("The second master [pid %d] %s: this one goes on.", pid, how_it_ended(code))
+    level = logging.ERROR if code else logging.INFO
+    logger.log(level, "The second master [pid %d] %s: this one goes on.", pid, how_it_ended(code))
 
 
 def watcher_ended(code: int) -> None:
@@ -102,8 +103,8 @@ def files_changed(way: str, paths: str) -> None:
 def setback(action: BackOff | AwaitChange | GiveUp | ReloadFailed | Decline) -> None:
     """Log why something isn't done now."""
     match action:
-        case ReloadFailed():
-            logger.error("The reload failed: the new code could not start. The workers of before go on serving.")
+        case ReloadFailed(why):
+            logger.error("The reload failed: %s. The workers of before go on serving.", why)
         case Decline(reason):
             logger.warning("That is not done: %s.", reason)
         case BackOff(slot, seconds):

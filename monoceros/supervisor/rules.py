@@ -12,6 +12,8 @@ RELOAD_PATIENCE = 5.0  # seconds for which new code waits until the old code has
 SECOND_LOOK = 2.0  # seconds before a missed beat counts: after a suspend the workers get a chance to beat first
 MOST_DRAINING = 8  # workers of one slot that drain at once: with more, a replacement waits until one has left
 
+LONGEST_TRIAL = 600.0  # seconds for a trial of new code, also where a worker's start has no limit: reloads wait for it
+
 
 class Phase(IntEnum):
     """What the whole server is doing. It only ever moves down this list."""

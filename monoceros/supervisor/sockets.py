@@ -79,6 +79,11 @@ class Listeners:
         ]
 
     @property
+    def slots(self) -> int:
+        """The greatest number of a slot that has sockets of its own; 0 if none has."""
+        return max(self._groups)
+
+    @property
     def every(self) -> list[socket]:
         """All sockets."""
         return [sock for group in self._groups.values() for sock in group]

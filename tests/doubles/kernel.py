@@ -6,7 +6,7 @@ story lets workers speak or die, moves the time, and looks at what the master di
 
 import selectors
 import signal
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass
 
 from monoceros.supervisor.channel import Channel, Word
@@ -92,7 +92,9 @@ class FakeKernel:
     def exits(self, pids: Iterable[int]) -> list[tuple[int, int]]:
         return [(pid, self._ended.pop(pid)) for pid in list(pids) if pid in self._ended]
 
-    def execute(self, luggage: Luggage, directory: str, without: Iterable[str]) -> None:
+    def execute(
+        self, luggage: Luggage, directory: str, environ: Mapping[str, str], arrived: Callable[[], Iterable[int]]
+    ) -> None:
         self.executed.append(luggage)
         if self.refuses is not None:
             raise self.refuses

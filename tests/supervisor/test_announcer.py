@@ -49,9 +49,9 @@ def manager(tmp_path: Path) -> Iterator[Manager]:
     made.close()
 
 
-def announcer(manager: Manager, *, took_over: bool = False, proc_name: str | None = None) -> Announcer:
+def announcer(manager: Manager, *, takes_over: bool = False, proc_name: str | None = None) -> Announcer:
     config = Config("shop:app", log_config=None, proc_name=proc_name)
-    return Announcer(config, Notifier(manager.path, watchdog=20 * SECOND), took_over=took_over)
+    return Announcer(config, Notifier(manager.path, watchdog=20 * SECOND), takes_over=takes_over)
 
 
 def handle(state: State, since: float = 0.0) -> Handle:
@@ -90,7 +90,7 @@ def test_what_has_not_changed_is_not_said_again(manager: Manager) -> None:
 
 
 def test_a_second_master_is_the_main_process_once_it_serves(manager: Manager) -> None:
-    speaker = announcer(manager, took_over=True)
+    speaker = announcer(manager, takes_over=True)
     speaker.announce(Condition.STARTING, [STARTING], 1)
     assert not [line for line in manager.heard() if line.startswith("MAINPID")]
     speaker.announce(Condition.SERVING, [READY], 1)

@@ -196,6 +196,12 @@ def test_a_preloading_master_tries_new_code_before_it_executes_in_place() -> Non
         yield
         kernel.end(kernel.processes[3], 0)
         yield
+        assert kernel.executed == [], "it left without saying that all was well"
+        signal.raise_signal(signal.SIGHUP)
+        yield
+        kernel.processes[4].say(Word.READY)
+        kernel.end(kernel.processes[4], 0)
+        yield
 
     kernel = FakeKernel(story)
     with pytest.raises(Executed):
@@ -221,6 +227,7 @@ def test_an_exec_that_fails_leaves_everything_as_it_was(caplog: pytest.LogCaptur
         signal.raise_signal(signal.SIGHUP)
         yield
         kernel.refuses = OSError(12, "Cannot allocate memory")
+        kernel.processes[2].say(Word.READY)
         kernel.end(kernel.processes[2], 0)
         yield
         kernel.refuses = None

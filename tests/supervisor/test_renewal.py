@@ -1,6 +1,7 @@
 """The trial of new code, and the second master: how far each is decides what is answered. Then both in the policy."""
 
 import math
+from collections.abc import Callable
 
 import pytest
 
@@ -17,6 +18,7 @@ from monoceros.supervisor.events import (
     Overslept,
     ReloadAsked,
     ReloadFailed,
+    RestAsked,
     ScaleAsked,
     Spawn,
     StartSuccessor,
@@ -44,6 +46,14 @@ def trying() -> Renewal:
     return renewal
 
 
+def ended(renewal: Renewal, good: bool, now: float) -> list[Action]:
+    """What a policy that has nothing else to do answers to the end of a trial."""
+    return [*renewal.trial_ended(good, now, RULES), *renewal.execution()]
+
+
+TOO_LATE = ReloadFailed("the new code was not ready in time")
+
+
 def test_a_trial_has_as_long_as_a_worker_may_take_to_start() -> None:
     renewal = Renewal()
     assert (renewal.tries, renewal.trial_until) == (False, math.inf)
@@ -54,7 +64,8 @@ def test_a_trial_has_as_long_as_a_worker_may_take_to_start() -> None:
 @pytest.mark.parametrize(("good", "actions"), [(True, [Execute()]), (False, [ReloadFailed()])])
 def test_only_code_that_was_shown_to_work_is_executed(good: bool, actions: list[Action]) -> None:
     renewal = trying()
-    assert renewal.trial_ended(good, 5, RULES) == actions
+    assert ended(renewal, good, 5) == actions
+    assert renewal.execution() == []
     assert (renewal.tries, renewal.trial_until) == (False, math.inf)
 
 
@@ -62,9 +73,9 @@ def test_only_code_that_was_shown_to_work_is_executed(good: bool, actions: list[
 def test_what_changed_during_a_trial_is_tried_again_whatever_its_end(good: bool) -> None:
     renewal = trying()
     assert renewal.start_trial(1, RULES) == renewal.start_trial(2, RULES) == []
-    assert renewal.trial_ended(good, 5, RULES) == [StartTrial()]
+    assert ended(renewal, good, 5) == [StartTrial()]
     assert renewal.trial_until == 65
-    assert renewal.trial_ended(True, 6, RULES) == [Execute()]  # once again, not twice
+    assert ended(renewal, True, 6) == [Execute()]  # once again, not twice
 
 
 def test_the_end_of_a_trial_that_nobody_waits_for_is_ignored() -> None:
@@ -77,15 +88,17 @@ def test_the_end_of_a_trial_that_nobody_waits_for_is_ignored() -> None:
 def test_a_trial_that_takes_too_long_is_ended_and_counts_as_failed() -> None:
     renewal = trying()
     assert renewal.enforce(59.9) == []
-    assert renewal.enforce(60) == [EndTrial(), ReloadFailed()]
+    assert renewal.enforce(60) == [EndTrial(), TOO_LATE]
     assert renewal.enforce(61) == []
     assert (renewal.tries, renewal.trial_until) == (False, math.inf)
 
 
-def test_without_a_limit_a_trial_is_never_ended() -> None:
+def test_a_trial_has_a_limit_where_a_worker_has_none() -> None:
+    """Reloads wait for its end."""
     renewal = Renewal()
     renewal.start_trial(0, Rules(start_timeout=math.inf))
-    assert renewal.enforce(1e9) == []
+    assert renewal.enforce(599) == []
+    assert renewal.enforce(600) == [EndTrial(), TOO_LATE]
 
 
 def test_a_trial_is_ended_once() -> None:
@@ -100,7 +113,16 @@ def test_a_trial_that_was_ended_leaves_nothing_to_be_tried_again() -> None:
     renewal.start_trial(1, RULES)
     renewal.end_trial()
     assert renewal.start_trial(2, RULES) == [StartTrial()]
-    assert renewal.trial_ended(True, 3, RULES) == [Execute()]
+    assert ended(renewal, True, 3) == [Execute()]
+
+
+@pytest.mark.parametrize("meanwhile", [Renewal.start_successor, lambda renewal: renewal.start_trial(5, RULES)])
+def test_nothing_is_executed_while_a_second_master_or_a_trial_begins(meanwhile: Callable[[Renewal], object]) -> None:
+    """It would be a child that nobody knows of any more."""
+    renewal = trying()
+    renewal.trial_ended(True, 5, RULES)
+    meanwhile(renewal)
+    assert renewal.execution() == []
 
 
 def test_one_second_master_at_a_time() -> None:
@@ -164,14 +186,14 @@ def test_a_reload_during_a_trial_tries_again() -> None:
 
 def test_a_trial_that_takes_as_long_as_no_worker_may_is_ended() -> None:
     policy = ready(FRESH)
-    play(policy, [(5, [RELOAD], [StartTrial()]), (64.9, [], []), (65, [], [EndTrial(), ReloadFailed()])])
+    play(policy, [(5, [RELOAD], [StartTrial()]), (64.9, [], []), (65, [], [EndTrial(), TOO_LATE])])
     play(policy, [(66, [TrialEnded(good=True)], [])])
 
 
 def test_a_trial_is_not_punished_for_what_passed_while_the_machine_slept() -> None:
     policy = ready(FRESH)
     play(policy, [(5, [RELOAD], [StartTrial()]), (5000, [Overslept()], []), (5059.9, [], [])])
-    play(policy, [(5060, [], [EndTrial(), ReloadFailed()])])
+    play(policy, [(5060, [], [EndTrial(), TOO_LATE])])
 
 
 @pytest.mark.parametrize(
@@ -216,3 +238,34 @@ def test_under_reload_to_reload_is_as_an_edit() -> None:
     assert (
         asked.decide([ReloadAsked(2, Rules(reload=True))], 5) == edited.decide([FilesChanged()], 5) == [Drain(1, True)]
     )
+
+
+@pytest.mark.parametrize("stop", [StopAsked(), StopAsked(hurry=True), KillAsked()])
+def test_a_stop_in_the_same_moment_wins_over_an_execution(stop: Event) -> None:
+    """The new program would serve as if nobody had asked."""
+    policy = ready(FRESH)
+    policy.decide([RELOAD], 5)
+    actions = policy.decide([TrialEnded(good=True), stop], 6)
+    assert Execute() not in actions
+    assert CloseListeners() in actions
+
+
+def test_an_execution_is_the_last_thing_that_is_done() -> None:
+    policy = ready(FRESH)
+    policy.decide([RELOAD], 5)
+    assert policy.decide([TrialEnded(good=True), ScaleAsked(1)], 6)[-1] == Execute()
+
+
+def test_an_upgrade_is_taken_back_by_the_workers_of_the_code_in_memory() -> None:
+    """Second master, rest, and then HUP: what the first has in memory is what is wanted."""
+    policy = ready(FRESH)
+    policy.decide([UpgradeAsked(), RestAsked()], 5)
+    policy.decide([WorkerExited(1)], 6)
+    play(policy, [(7, [RELOAD], [Spawn(2, 1)])])
+
+
+def test_workers_come_back_if_the_second_master_ends_for_which_they_left() -> None:
+    policy = ready(FRESH)
+    policy.decide([UpgradeAsked(), RestAsked()], 5)
+    policy.decide([WorkerExited(1)], 6)
+    play(policy, [(7, [SuccessorEnded()], [Spawn(2, 1)])])
