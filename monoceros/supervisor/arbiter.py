@@ -15,10 +15,7 @@ from pathlib import Path
 from monoceros.config import Config
 from monoceros.errors import EXIT_STARTUP, StartupError, UsageError
 from monoceros.logs.lines import running_on
-from monoceros.logs.reopen import reopen_log_files
 from monoceros.resources import listeners
-from monoceros.resources.unix_listeners import UnixListener
-from monoceros.service import identity
 from monoceros.service.notify import Notifier
 from monoceros.service.pidfile import PidFile
 from monoceros.service.title import current_title, restore_title
@@ -28,6 +25,7 @@ from monoceros.supervisor.announcer import Announcer
 from monoceros.supervisor.channel import Word
 from monoceros.supervisor.crew import SUCCESSOR, TRIAL, WATCHER, Child, Crew
 from monoceros.supervisor.fresh import imported_from
+from monoceros.supervisor.holdings import Holdings
 from monoceros.supervisor.kernel import Kernel, PosixKernel
 from monoceros.supervisor.luggage import Journey, Luggage
 from monoceros.supervisor.nursery import Nursery
@@ -35,7 +33,6 @@ from monoceros.supervisor.policy import Policy
 from monoceros.supervisor.reconfigure import give_variables, reconfigured, rules_of
 from monoceros.supervisor.reload import displayed
 from monoceros.supervisor.signals import DUMP_SIGNAL, Interrupted, SignalQueue, name_of
-from monoceros.supervisor.sockets import Listeners
 from monoceros.supervisor.start import Start
 from monoceros.supervisor.worker import preload
 
@@ -67,11 +64,11 @@ class Arbiter:
     ) -> None:
         self.config = config
         self._read = read
-        self._pid_file = pid_file
         self._kernel = kernel or PosixKernel()
         self._start = start or Start.of(os.environ)
         self._luggage = self._start.luggage or Luggage(Journey.IN_PLACE, os.getpid())
-        self._identity = identity.resolve(config.user, config.group)
+        self._holdings = Holdings(config, pid_file)
+        self.listeners = self._holdings.listeners
         # A program that has imported its application would fork workers with the old code for ever.
         fresh = config.preload or (read is None and bool(imported_from([Path.cwd()])))
         rules = rules_of(config, fresh=fresh)
@@ -85,7 +82,6 @@ class Arbiter:
         self._crew = Crew(self._kernel, self._selector, self._close_inherited, self._luggage.pages)
         for passenger in self._luggage.passengers:
             self._crew.adopt(passenger)
-        self.listeners = Listeners(own=config.reuse_port, backlog=config.backlog)
         self._nursery = Nursery(config, self._latest, self._kernel, self._crew, self.listeners, self._start)
         self._announcer = Announcer(config, self._make_notifier(), takes_over=self._luggage.takes_over)
         self._trial_succeeded = False
@@ -96,11 +92,12 @@ class Arbiter:
         """Serve until told to stop, and return the exit code: 0, or 3 if the server could not start."""
         config = self.config
         try:
-            self._open_listeners()
+            self._holdings.open_listeners(self._luggage.sockets, self.policy.rules.workers)
         except StartupError as error:
             logger.error(str(error))
             self._close_listeners()
             return EXIT_STARTUP
+        self.policy.fleet.reach(self.listeners.slots)
         pid, title, role = os.getpid(), current_title(), "reloader" if config.should_reload else "parent"
         with self._signals:
             try:
@@ -128,21 +125,6 @@ class Arbiter:
             running_on(logger, listeners.address(sock, tls=self.config.is_ssl))
         if not self.config.should_reload:
             reports.with_pid("Started parent process", pid)
-
-    def _open_listeners(self) -> None:
-        workers = self.policy.rules.workers
-        if self._luggage.sockets:
-            self.listeners.unpack(self._luggage.sockets, workers)
-            self.policy.fleet.reach(self.listeners.slots)
-            return
-        self.listeners.open(self.config.open_listeners(), workers)
-        who = self._identity
-        if who is not None:
-            for sock in self.listeners.every:
-                if isinstance(sock, UnixListener) and sock.identity is not None:  # made here, not a service manager's
-                    who.own(sock.path)
-            if self.config.access_log_file is not None:
-                who.own(self.config.access_log_file)
 
     def _preload(self) -> int:
         """Import the application. Return the exit code if that fails, and nobody of before serves."""
@@ -336,11 +318,7 @@ class Arbiter:
                 reports.setback(action)
 
     def _start_successor(self) -> None:
-        try:
-            if self._pid_file is not None:
-                self._pid_file.set_aside()
-        except UsageError as error:
-            logger.error("No second master is started: %s", error)
+        if not self._holdings.step_aside():
             self._caused.append(ev.SuccessorEnded())
             return
         self._announcer.fall_silent()
@@ -350,25 +328,13 @@ class Arbiter:
 
     def _take_back(self) -> None:
         """Be the service's main process again: the second master is gone."""
-        try:
-            if self._pid_file is not None:
-                self._pid_file.take_back()
-        except UsageError as error:
-            logger.error("%s", error)
+        self._holdings.step_back()
         self._announcer.speak_again()
 
     def _reopen_logs(self) -> None:
-        reopen_log_files(self._give_away if self._identity is not None else None)
+        self._holdings.reopen_logs()
         for child in self._crew.workers():
             self._crew.tell(child.serial, Word.REOPEN)
-
-    def _give_away(self, descriptor: int) -> None:
-        """Give a log file to the workers' account, for they will have to open it again, too."""
-        assert self._identity is not None
-        try:
-            self._identity.own(descriptor)
-        except StartupError as error:
-            raise OSError(str(error)) from error
 
     @property
     def _predecessor(self) -> int:
@@ -377,13 +343,12 @@ class Arbiter:
 
     def _close_listeners(self) -> None:
         """Let go of the listening sockets; the names of unix sockets go, too, unless another master serves on them."""
-        self.listeners.release(unlink=not (self._predecessor or SUCCESSOR in self._crew))
+        self._holdings.close_listeners(shared=bool(self._predecessor) or SUCCESSOR in self._crew)
 
     def _close_inherited(self) -> None:
         """In a new child: let go of what is the master's alone."""
         self._signals.close()
-        if self._pid_file is not None:
-            self._pid_file.close_inherited()
+        self._holdings.close_inherited()
 
     def _make_notifier(self) -> Notifier:
         """Make what speaks to the service manager; its watchdog watches whoever is the main process."""
