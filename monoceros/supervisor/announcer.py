@@ -14,6 +14,7 @@ from monoceros.service.title import set_title
 from monoceros.supervisor.handle import Handle, State
 from monoceros.supervisor.rules import Condition
 
+RETRY = 1.0  # seconds until the service manager is told again what it couldn't be told
 FRESH = 10.0  # seconds: a ready worker that has beaten within them is well
 
 
@@ -33,6 +34,14 @@ class Announcer:
         self._shown: Condition | None = None
         self._fed_at = -math.inf
         self._silent = False
+
+    def begin_absence(self, seconds: float) -> None:
+        """This master executes itself anew, and imports the application: it can't feed the watchdog for so long."""
+        self._notifier.expect_silence(seconds)
+
+    def end_absence(self) -> None:
+        """It is back."""
+        self._notifier.end_silence()
 
     def fall_silent(self) -> None:
         """Another master speaks for the service from now on."""
@@ -66,10 +75,13 @@ class Announcer:
         status = _status(condition, handles, wanted)
         if changed:
             self._announce_change(condition, status)
-        self._notifier.status(status)
+        self._notifier.status(status)  # and again what couldn't be said before
 
     def _announce_change(self, condition: Condition, status: str) -> None:
         match condition:
+            case Condition.STARTING if self._config.timeout_worker_start:
+                # As long as the master is patient with its workers, the service manager is to be with it.
+                self._notifier.extend_start(self._config.timeout_worker_start)
             case Condition.SERVING:
                 if self.takes_over:
                     self.takes_over = False
@@ -80,17 +92,19 @@ class Announcer:
             case Condition.STOPPING:
                 self._notifier.stopping(status)
 
-    def wake_at(self) -> float:
-        """When the watchdog has to be fed again."""
+    def wake_at(self, now: float) -> float:
+        """When the watchdog has to be fed again, or something to be said again that couldn't be."""
         interval = self._notifier.watchdog_interval
-        return math.inf if interval is None or self._silent else self._fed_at + interval
+        moment = math.inf if interval is None or self._silent else self._fed_at + interval
+        return min(moment, now + RETRY) if self._notifier.pending else moment
 
     def feed(self, condition: Condition, handles: Iterable[Handle], wanted: int, now: float) -> None:
         """Feed the watchdog if it is time and the service is well.
 
         It is if a worker serves, or is about to within a deadline of its own, or if none is wanted.
         """
-        if self._silent or now < self.wake_at():
+        interval = self._notifier.watchdog_interval
+        if interval is None or self._silent or now < self._fed_at + interval:
             return
         self._fed_at = now
         well = any(

@@ -32,6 +32,7 @@ from monoceros.supervisor.nursery import Nursery
 from monoceros.supervisor.policy import Policy
 from monoceros.supervisor.reconfigure import give_variables, reconfigured, rules_of
 from monoceros.supervisor.reload import displayed
+from monoceros.supervisor.rules import LONGEST_TRIAL
 from monoceros.supervisor.signals import DUMP_SIGNAL, Interrupted, SignalQueue, name_of
 from monoceros.supervisor.start import Start
 from monoceros.supervisor.worker import preload
@@ -106,6 +107,8 @@ class Arbiter:
                 if config.should_reload and not self._nursery.start_watcher(config):
                     return EXIT_STARTUP
                 code = self._preload() if config.preload else 0
+                if self._luggage.passengers:
+                    self._announcer.end_absence()
                 reports.threads_at_fork()
                 code = code or self._loop()
             finally:
@@ -165,7 +168,7 @@ class Arbiter:
     def _sleep(self) -> list[ev.Event]:
         """Sleep until there is something to decide, and return it."""
         now = self._kernel.now()
-        wake_at = min(self.policy.wake_at(now), self._announcer.wake_at(), now + LONGEST_SLEEP)
+        wake_at = min(self.policy.wake_at(now), self._announcer.wake_at(now), now + LONGEST_SLEEP)
         planned = now if self._caused else wake_at
         ready = self._kernel.wait(self._selector, max(0.0, planned - now))
         events, self._caused = self._caused, []
@@ -309,7 +312,9 @@ class Arbiter:
             case ev.Execute():
                 takes_over = self._announcer.takes_over
                 handles = self.policy.fleet.workers
+                self._announcer.begin_absence(LONGEST_TRIAL)  # what took longer isn't executed
                 self._nursery.execute(handles, self._signals.take, self._predecessor, takes_over)
+                self._announcer.end_absence()
             case ev.ReloadFailed():
                 reports.setback(action)
                 former = self._nursery.config_of(self.policy.fleet.generation)

@@ -36,6 +36,13 @@ class Manager:
             except BlockingIOError:
                 return [line for line in lines if not line.startswith("MONOTONIC_USEC=")]
 
+    def hide(self) -> None:
+        """Be out of reach for a while."""
+        os.rename(self.path, self.path + ".hidden")
+
+    def show(self) -> None:
+        os.rename(self.path + ".hidden", self.path)
+
     def close(self) -> None:
         self._socket.close()
 
@@ -68,7 +75,10 @@ STARTING = handle(State.STARTING)
 def test_a_life_is_told_in_the_words_of_the_service_manager(manager: Manager) -> None:
     speaker = announcer(manager)
     speaker.announce(Condition.STARTING, [STARTING, READY], 2)
-    assert manager.heard() == ["STATUS=Starting: 1 of 2 workers ready, 1 starting"]
+    assert manager.heard() == [
+        "EXTEND_TIMEOUT_USEC=600000000",
+        "STATUS=Starting: 1 of 2 workers ready, 1 starting",
+    ]
     speaker.announce(Condition.SERVING, [READY, READY], 2)
     assert manager.heard() == ["READY=1", "STATUS=Serving: 2 of 2 workers ready"]
     speaker.announce(Condition.RELOADING, [READY, READY, STARTING], 2)
@@ -131,15 +141,28 @@ def test_the_watchdog_is_fed_for_the_workers_sake(
     speaker = announcer(manager)
     speaker.feed(condition, handles, wanted, 100.0)
     assert manager.heard() == (["WATCHDOG=1"] if fed else [])
-    assert speaker.wake_at() == 110.0
+    assert speaker.wake_at(100.0) == 110.0
     speaker.feed(condition, handles, wanted, 109.0)
     assert manager.heard() == []
     speaker.close()
 
 
+def test_what_could_not_be_said_is_said_again(manager: Manager) -> None:
+    """A service manager that never hears READY ends a healthy service."""
+    speaker = Announcer(Config("shop:app", log_config=None), Notifier(manager.path))
+    manager.hide()
+    speaker.announce(Condition.SERVING, [READY], 1)
+    assert speaker.wake_at(100.0) == 101.0
+    manager.show()
+    speaker.announce(Condition.SERVING, [READY], 1)
+    assert "READY=1" in manager.heard()
+    assert speaker.wake_at(101.0) == math.inf
+    speaker.close()
+
+
 def test_without_a_watchdog_nothing_wakes_the_master() -> None:
     speaker = Announcer(Config("shop:app", log_config=None), Notifier())
-    assert speaker.wake_at() == math.inf
+    assert speaker.wake_at(100.0) == math.inf
     speaker.close()
 
 
@@ -153,3 +176,17 @@ def test_the_title_shows_the_condition_and_the_services_name(manager: Manager) -
     assert titles == [f"monoceros: {role} [shop]" for role in (
         "master starting", "master", "master reloading", "master stopping",
     )]  # fmt: skip
+
+
+def test_the_watchdog_is_patient_while_a_master_executes_itself_anew(manager: Manager) -> None:
+    """The exec and the import of a large application may take longer than it waits."""
+    speaker = announcer(manager)
+    speaker.begin_absence(600.0)
+    speaker.end_absence()
+    assert manager.heard() == ["WATCHDOG_USEC=600000000", f"WATCHDOG_USEC={20 * SECOND}"]
+    speaker.close()
+    silent = Announcer(Config("shop:app", log_config=None), Notifier(manager.path))
+    silent.begin_absence(600.0)
+    silent.end_absence()
+    assert manager.heard() == []
+    silent.close()
