@@ -1,4 +1,4 @@
-"""Opens the log files of this process anew, after somebody renamed them.
+"""Opens the log files of this process anew, after somebody renamed them, and hands those that are open to another user.
 
 Knows the handlers of `logging`, paths and descriptors. May not know who asks for it - a signal, a parent, a thread -
 nor to whom files belong: it is told by `own`. The rule it keeps: a descriptor keeps its number and leads to a file at
@@ -6,12 +6,15 @@ any time, so that whoever writes to it meanwhile loses no line, even if all he h
 """
 
 import contextlib
+import errno
 import io
 import logging
 import os
 import stat
 from collections.abc import Callable, Iterator
 from typing import TypeGuard
+
+_LINKED = "it is a symbolic link, and whoever made it may have chosen anybody's file; name the file itself"
 
 # O_NONBLOCK: a pipe has come to the place of the file, and nobody reads it. It is an error then, and no wait.
 _ANEW = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
@@ -43,7 +46,8 @@ def reopen_log_files(own: Callable[[int], None] | None = None, *, patience: floa
             if _reopen(handler, own, patience):
                 reopened.append(handler.baseFilename)
         except OSError as exc:
-            failed.append((handler.baseFilename, exc.strerror or exc))
+            linked = own is not None and exc.errno == errno.ELOOP
+            failed.append((handler.baseFilename, _LINKED if linked else exc.strerror or exc))
         except ValueError as exc:  # the stream was detached
             failed.append((handler.baseFilename, exc))
     # Said at the end: one of the files may be the one it is said in.
@@ -56,6 +60,39 @@ def reopen_log_files(own: Callable[[int], None] | None = None, *, patience: floa
                 reason,
             )
     return reopened
+
+
+def hand_over_log_files(own: Callable[[int], None]) -> list[str]:
+    """Give the files that the `logging.FileHandler`s of the process have open to another user.
+
+    For a process that is about to become that user, and shall be able to open them anew. Only the file itself is given
+    away that a handler's path leads to: not what is behind a symbolic link, a file with a second name or of another
+    type, for whoever may write to the directory could have put anybody's file there.
+
+    Arguments:
+        own: is given the descriptor of each file.
+
+    Returns the paths of the files that were given. A warning on "monoceros.error" names each link, but for those that
+    lead to a standard stream.
+
+    Raises whatever `own` raises.
+    """
+    given: list[str] = []
+    for handler in _file_handlers():
+        path, stream = handler.baseFilename, handler.stream
+        if stream is None:
+            continue
+        try:
+            descriptor = stream.fileno()
+            opened, there = os.fstat(descriptor), os.lstat(path)
+        except (OSError, ValueError):
+            continue  # closed, or removed
+        if _may_be_given_away(opened) and os.path.samestat(opened, there):
+            own(descriptor)
+            given.append(path)
+        elif stat.S_ISREG(opened.st_mode) and stat.S_ISLNK(there.st_mode) and not _is_standard_stream(opened):
+            logging.getLogger("monoceros.error").warning("Log file %s keeps its owner: %s.", path, _LINKED)
+    return given
 
 
 def _file_handlers() -> list[logging.FileHandler]:
@@ -142,6 +179,15 @@ def _is_no_file_and_in_place(descriptor: int, path: str) -> bool:
         return os.path.samestat(status, os.stat(path))
     except OSError:  # nothing is there any more
         return False
+
+
+def _is_standard_stream(status: os.stat_result) -> bool:
+    """Whether /dev/stdout led to it, or might have: what that is, was chosen by whoever started this process."""
+    for descriptor in (1, 2):
+        with contextlib.suppress(OSError):
+            if os.path.samestat(status, os.fstat(descriptor)):
+                return True
+    return False
 
 
 def _may_be_given_away(status: os.stat_result) -> bool:

@@ -1,7 +1,7 @@
 """The kinds of values that an operating system knows: addresses to bind, file modes, accounts, CPUs.
 
-As in `kinds`, a converter raises ValueError or TypeError for what it doesn't accept, and nothing else. Whether an account
-or a file exists is not asked here, but where it is used.
+As in `kinds`, a converter raises ValueError or TypeError for what it doesn't accept, and nothing else. Whether an
+account or a file exists is not asked here, but where it is used.
 """
 
 import re

@@ -235,8 +235,8 @@ OWN_OPTIONS: tuple[Option, ...] = (
         name="timeout_worker",
         kind=kinds.seconds(),
         default=60,
-        help="Seconds that a worker's event loop may be blocked before its stacks are logged and it is replaced. "
-        "0: for ever.",
+        help="Seconds that a worker's event loop may be blocked before its stacks are logged and it is replaced. A "
+        "single process logs them and ends with code 1: whoever started it starts it again. 0: for ever.",
         section=Section.TIMEOUTS,
     ),
     Option(

@@ -63,7 +63,7 @@ class Connection(asyncio.Protocol):
         raise NotImplementedError
 
     def begin_drain(self) -> None:
-        """If nothing is being served: wait for a request no longer than a connection is kept alive."""
+        """If nothing is being served: wait for a request no longer than a connection is kept alive. May be repeated."""
         raise NotImplementedError
 
     def close_if_idle(self) -> None:

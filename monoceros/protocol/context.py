@@ -64,7 +64,7 @@ class Closable(Protocol):
         """`deadline` is not after the tick of the context."""
 
     def begin_drain(self) -> None:
-        """If nothing is being served: wait for a request no longer than a connection is kept alive."""
+        """If nothing is being served: wait for a request no longer than a connection is kept alive. May be repeated."""
 
     def close_if_idle(self) -> None:
         """Close, if nothing is being served."""

@@ -280,7 +280,7 @@ class HTTP1Connection(Connection):
 
     def begin_drain(self) -> None:
         """If nothing is being served: wait for a request no longer than a connection is kept alive."""
-        if self._cycle is None and self._session is None:
+        if not (self._cycle or self._session or self._closing or self._transport.is_closing()):
             # A browser connects ahead of need: what never sent a request isn't worth the time one would get.
             self.deadline = min(self.deadline, self._context.tick + max(self._context.keep_alive, 2))
 

@@ -57,6 +57,8 @@ class Acceptor:
         self._accepting = False
         self._exhausted = False
         self._said_so = False
+        self._finishing = False
+        self._finished = False
         self.sockets = tuple(sockets)
 
     @property
@@ -91,19 +93,28 @@ class Acceptor:
             self._loop.remove_reader(sock.fileno())
 
     def tick(self) -> None:
-        """A second has passed: try again, if there was no descriptor left."""
+        """A second has passed: try again, if there was no descriptor left. Whoever calls `finish` does so by itself."""
+        if self._finishing:
+            return
         if self._exhausted:
             self._exhausted = False
             self.start()
         else:
             self._said_so = False
 
-    def finish(self) -> None:
-        """Accept no more, after those that wait in the backlog: closing would reset them."""
-        self._exhausted = False
+    def finish(self) -> bool:
+        """Accept no more, after those that wait in the backlog: closing would reset them.
+
+        Returns whether none wait any more, and the listeners may be closed. If there was no descriptor left for one,
+        call it again, once another connection may have ended.
+        """
+        self._finishing = True
         self.pause()
-        for sock in self.sockets:
+        self._exhausted = False
+        for sock in () if self._finished else self.sockets:
             self._accept(sock, 1 << 16)
+        self._finished = not self._exhausted
+        return self._finished
 
     def abandon(self) -> None:
         """Wait no longer for TLS handshakes."""

@@ -2,7 +2,8 @@
 
 Knows when the loop last turned, and nothing of what it does. Whoever started the process starts it again: a server that
 accepts and never answers is worse than one that isn't there. The rule it keeps: time in which nothing could run, for
-the machine or the process was suspended or somebody debugs it, is nobody's fault.
+the machine or the process was suspended or somebody debugs it, is nobody's fault. So it isn't a clock that counts, but
+a thread of the same process, which stands still whenever the process does.
 """
 
 import asyncio
@@ -20,10 +21,7 @@ from monoceros.server.stacks import BlockWatch, describe_stacks
 logger = logging.getLogger("monoceros.error")
 
 LOOK = 1.0
-"""Seconds between two looks of the watching thread."""
-
-LATE = 3.0
-"""Seconds that a look may come late on a busy machine. Later, and it was suspended."""
+"""Seconds between two looks of the watching thread, and the most that one look counts for, however late it comes."""
 
 SHORTEST = 2.0
 """Seconds: the least that can be told from a loop that turns, for it is asked once a second."""
@@ -38,7 +36,7 @@ _DEBUGGERS = frozenset({"bdb", "pydevd", "_pydevd_bundle"})
 
 
 class CWatch(Protocol):
-    """Sees what blocks in C, and holds the interpreter's lock: `BlockWatch`."""
+    """Shows what blocks in C, and holds the interpreter's lock: `BlockWatch`."""
 
     def put_off(self) -> None: ...
 
@@ -50,7 +48,8 @@ class LoopWatch:
 
     Arguments:
         seconds: how long it may be blocked, but at least `SHORTEST`; 0 for ever.
-        in_c: sees what no thread of Python's can, a little later; None for the real one, which ends the process.
+        in_c: shows what no thread of Python's can see, a little later; None for the real one, which writes the stacks.
+            It goes by a clock, and can't tell a suspended process from a blocked one: so it ends none.
         clock: tells the time in seconds.
         leave: ends the process, with an exit code.
     """
@@ -67,24 +66,32 @@ class LoopWatch:
         self._clock = clock
         self._leave = leave
         self._over = threading.Event()
-        self._turned = self._looked = clock()
+        self._watching = False
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread = 0
-        self._in_c = in_c or BlockWatch(self._seconds and self._seconds + IN_C, _handlers(logger), exits=True)
+        self._loops_thread = 0
+        self._watcher: threading.Thread | None = None
+        # Each number is written by one thread alone: the turns by the loop's, the others by the watching one.
+        self._turns = self._seen = 0
+        self._blocked = 0.0
+        self._looked = clock()
+        self._in_c = in_c or BlockWatch(self._seconds and self._seconds + IN_C, _handlers(logger))
 
     def start(self) -> None:
         """Watch the running loop from now on."""
         if self._seconds:
             self._loop = asyncio.get_running_loop()
-            self._thread = threading.get_ident()
-            self.turned()
+            self._loops_thread = threading.get_ident()
             self._looked = self._clock()
-            threading.Thread(target=self._run, name="monoceros-watching", daemon=True).start()
+            self._watching = True
+            self.turned()
+            self._watcher = threading.Thread(target=self._run, name="monoceros-watching", daemon=True)
+            self._watcher.start()
 
     def turned(self) -> None:
-        """The loop turns."""
-        self._turned = self._clock()
-        self._in_c.put_off()
+        """The loop turns. Means nothing before `start` and after `end`."""
+        if self._watching:
+            self._turns += 1
+            self._in_c.put_off()
 
     def suspend(self) -> None:
         """The process is about to be stopped, and `turned` is called when it goes on."""
@@ -92,25 +99,32 @@ class LoopWatch:
 
     def end(self) -> None:
         """Watch no more."""
+        self._watching = False
         self._over.set()
         self._in_c.end()
+        if self._watcher is not None:
+            # It ends at once, unless it is just writing stacks to a log that nobody reads.
+            self._watcher.join(LOOK)
 
     def look(self) -> None:
-        """See how long the loop hasn't turned. Called every `LOOK` seconds."""
-        now = self._clock()
-        suspended, self._looked = now - self._looked > LOOK + LATE, now
-        blocked = now - self._turned > self._seconds
-        if suspended or (blocked and _is_debugged(sys._current_frames().get(self._thread))):
-            self.turned()
-        elif blocked:
-            try:
-                logger.critical(
-                    "The event loop has been blocked for %g s (timeout_worker): this process ends. It was here:\n%s",
-                    self._seconds,
-                    describe_stacks(None, self._loop),
-                )
-            finally:
-                self._leave(EXIT_BLOCKED)
+        """See whether the loop has turned since the last look. Called every `LOOK` seconds."""
+        now, turns = self._clock(), self._turns
+        passed, self._looked = min(now - self._looked, LOOK), now
+        self._blocked = self._blocked + passed if turns == self._seen else 0.0
+        self._seen = turns
+        if self._blocked < self._seconds:
+            return
+        if _is_debugged(sys._current_frames().get(self._loops_thread)):
+            self._blocked = 0.0
+            return
+        try:
+            # The reason first: whatever becomes of the stacks, it is known why the process ended.
+            logger.critical(
+                "The event loop has been blocked for %g s (timeout_worker): this process ends", self._seconds
+            )
+            logger.critical("It was here:\n%s", describe_stacks(None, self._loop))
+        finally:
+            self._leave(EXIT_BLOCKED)
 
     def _run(self) -> None:
         while not self._over.wait(LOOK):

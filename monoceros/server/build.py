@@ -27,16 +27,16 @@ from monoceros.wire.response import DefaultFields, default_fields
 
 logger = logging.getLogger("monoceros.error")
 
-# Where the optional and the heavy parts are: imported once they are asked for.
+# Where the optional and the heavy parts are, and the library that each needs: imported once they are asked for.
 _PARSERS = {
-    "httptools": ("monoceros.wire.httptools_parser", "HttptoolsParser"),
-    "h11": ("monoceros.wire.h11_parser", "H11Parser"),
+    "httptools": ("monoceros.wire.httptools_parser", "HttptoolsParser", "httptools"),
+    "h11": ("monoceros.wire.h11_parser", "H11Parser", "h11"),
 }
 _ENGINES = {
-    "auto": ("monoceros.wire.websockets_engine", "WebsocketsEngine"),
-    "websockets": ("monoceros.wire.websockets_engine", "WebsocketsEngine"),
-    "websockets-sansio": ("monoceros.wire.websockets_engine", "WebsocketsEngine"),
-    "wsproto": ("monoceros.wire.wsproto_engine", "WsprotoEngine"),
+    "auto": ("monoceros.wire.websockets_engine", "WebsocketsEngine", "websockets"),
+    "websockets": ("monoceros.wire.websockets_engine", "WebsocketsEngine", "websockets"),
+    "websockets-sansio": ("monoceros.wire.websockets_engine", "WebsocketsEngine", "websockets"),
+    "wsproto": ("monoceros.wire.wsproto_engine", "WsprotoEngine", "wsproto"),
 }
 
 
@@ -134,14 +134,18 @@ def _websocket_options(config: Config) -> WebSocketOptions | None:
     )
 
 
-def _import(name: str, table: dict[str, tuple[str, str]]) -> Any:
-    module, attribute = table[name]
+def _import(name: str, table: dict[str, tuple[str, str, str]]) -> Any:
+    module, attribute, library = table[name]
     try:
         return getattr(importlib.import_module(module), attribute)
     except ImportError as exc:
         option = "--http" if table is _PARSERS else "--ws"
-        extra = f"'monoceros[{name}]'" if name == "wsproto" else name
-        raise StartupError(f"{option} {name}: {exc}. `pip install {extra}`, or choose another") from None
+        if isinstance(exc, ModuleNotFoundError) and exc.name == library:
+            extra = "'monoceros[wsproto]'" if library == "wsproto" else library
+            raise StartupError(
+                f"{option} {name} needs {library}, which isn't installed. `pip install {extra}`, or choose another"
+            ) from None
+        raise StartupError(f"{option} {name}: {exc}") from exc
 
 
 def _fresh_task_maker(loop: asyncio.AbstractEventLoop) -> Callable[[Any], asyncio.Task[None]]:

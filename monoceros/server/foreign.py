@@ -59,6 +59,7 @@ class Guests:
         self._limit = limit
         self._limit_reached = limit_reached
         self._told = False
+        self._asked: set[Any] = set()
 
     @property
     def present(self) -> bool:
@@ -74,8 +75,9 @@ class Guests:
             self._limit_reached()
 
     def shut_down(self) -> None:
-        """Ask each connection to end after what it is serving."""
-        for connection in list(self._state.connections):
+        """Ask each connection to end after what it is serving, once, however often this is called."""
+        for connection in self._state.connections - self._asked:
+            self._asked.add(connection)
             connection.shutdown()
 
     def cut_off(self) -> None:

@@ -88,6 +88,13 @@ class Lifespan:
         logger.info("Application shutdown complete.")
         return True
 
+    async def end(self) -> None:
+        """Cancel the lifespan, unless it has shut down, and wait a second at most until it has ended."""
+        task = self._task
+        if task is not None and not self._stopped and not task.done():
+            task.cancel()
+            await asyncio.wait([task], timeout=1)
+
     async def _until(self, condition: Any) -> None:
         """Wait until `condition` holds or the application has left its lifespan."""
         task = self._task
@@ -95,8 +102,10 @@ class Lifespan:
         while not condition() and not task.done():
             self._changed.clear()
             changed = asyncio.ensure_future(self._changed.wait())
-            await asyncio.wait([task, changed], return_when=asyncio.FIRST_COMPLETED)
-            changed.cancel()
+            try:
+                await asyncio.wait([task, changed], return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                changed.cancel()
 
     async def _run(self) -> BaseException | None:
         scope = {

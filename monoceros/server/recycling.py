@@ -15,7 +15,7 @@ logger = logging.getLogger("monoceros.error")
 MEBIBYTE = 1 << 20
 
 REST = 10.0
-"""Seconds that a process serves which was over its memory limit from the start: its replacement will be no smaller."""
+"""Seconds that a worker serves which was over its memory limit from the start: its replacement will be no smaller."""
 
 
 class Recycling:
@@ -24,6 +24,9 @@ class Recycling:
     Arguments:
         max_rss: MiB of resident memory that may not be exceeded, or None.
         lifetime: seconds, to which a random tenth is added at most, or None. They count from now.
+        replaced: a master replaces this process while it serves on. Else whoever started it starts it again, and one
+            that is over its memory limit from the start would only be stopped and started for ever: it isn't due by
+            its memory, until that has been below the limit.
         memory: tells the resident memory in bytes; None for that of this process.
         clock: tells the time in seconds.
         random_share: returns a number from 0 to 1.
@@ -34,11 +37,13 @@ class Recycling:
         max_rss: int | None,
         lifetime: float | None,
         *,
+        replaced: bool = True,
         memory: Callable[[], int] | None = None,
         clock: Callable[[], float] = time.monotonic,
         random_share: Callable[[], float] = random.random,
     ) -> None:
         self._max_rss = max_rss
+        self._rest = REST if replaced else math.inf
         self._memory = memory or (_own_memory() if max_rss is not None else None)
         self._lifetime = lifetime
         self._clock = clock
@@ -57,16 +62,19 @@ class Recycling:
                 self._excuse_the_start(shown)
                 if self._clock() >= self._not_before:
                     return f"Memory limit of {self._max_rss} MiB exceeded: {shown} MiB resident"
-            self._begun = True
+            else:
+                self._begun, self._not_before = True, -math.inf
         return None
 
     def _excuse_the_start(self, resident: int) -> None:
         if not self._begun:
-            self._not_before = self._clock() + REST
+            self._begun = True
+            self._not_before = self._clock() + self._rest
             logger.warning(
-                "worker_max_rss is %d MiB, and this process has %d MiB resident from the start: raise the limit",
+                "worker_max_rss is %d MiB, and this process has %d MiB resident from the start: raise the limit%s",
                 self._max_rss,
                 resident,
+                ", which isn't acted upon in a process without a master" if self._rest == math.inf else "",
             )
 
 

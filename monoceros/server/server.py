@@ -5,13 +5,14 @@ opened is closed, and whatever was started is ended, however it ends.
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import random
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from socket import socket
 from typing import Any
 
@@ -25,13 +26,13 @@ from monoceros.resources import listeners
 from monoceros.server.acceptor import TLS_SHUTDOWN_TIMEOUT, Acceptor
 from monoceros.server.build import application_of, build_context
 from monoceros.server.collector import settle
-from monoceros.server.drain import Drain
+from monoceros.server.drain import CANCELLED, Drain
 from monoceros.server.foreign import Guests, ServerState
 from monoceros.server.handover import listen
 from monoceros.server.host import NoHost, WorkerHost
 from monoceros.server.lifespan import Lifespan
 from monoceros.server.recycling import Recycling
-from monoceros.server.single import SingleProcess, refuse_account
+from monoceros.server.single import SingleProcess, refuse_account, refuse_loop
 from monoceros.server.steering import Steered
 from monoceros.server.tick import Tick
 
@@ -64,6 +65,7 @@ class Server(Steered):
         self._guests: Guests | None = None
         self._tick: Tick | None = None
         self._limited = False
+        self._replaced = False
         self._access_log: AccessLog | None = None
         self._sockets: Sequence[socket] = ()
         self._bound_here = False
@@ -73,6 +75,10 @@ class Server(Steered):
     def run(self, sockets: list[socket] | None = None) -> None:
         """Serve until stopped, in an event loop of its own. In the main thread it has the process for itself.
 
+        There it takes SIGINT, SIGTERM and SIGQUIT, and of the other signals those that have the system's default
+        handler. Once nothing is served any more, they mean what they meant before: threads of the application's
+        executor are still waited for, and another SIGINT is a KeyboardInterrupt.
+
         Arguments:
             sockets: listening sockets to use instead of those the config names.
 
@@ -80,10 +86,16 @@ class Server(Steered):
             SystemExit: 3 or 2, if the server couldn't start; the reason is logged. 0, if a signal ended its start.
         """
         if threading.current_thread() is threading.main_thread():
+            try:
+                refuse_loop(self.config)
+            except UsageError as exc:
+                logger.error("%s", exc)
+                sys.exit(exc.exit_code)
             self._host = self._single = SingleProcess(self.config, self.drain)
         try:
-            with self.capture_signals():
-                self._run_loop(sockets, own_process=True)
+            with contextlib.ExitStack() as capturing:
+                capturing.enter_context(self.capture_signals())
+                self._run_loop(sockets, capturing.close)
         finally:
             if self._single is not None:
                 self._single.over()
@@ -111,17 +123,22 @@ class Server(Steered):
             The exit code: 0, or 3 if the start failed; the reason is logged.
         """
         self._host = host
+        self._replaced = True
         try:
-            self._run_loop(list(sockets), own_process=True)
+            self._run_loop(list(sockets))
         except SystemExit as exc:
             return exc.code if isinstance(exc.code, int) else EXIT_STARTUP
         return 0
 
     # Its life.
 
-    def _run_loop(self, sockets: list[socket] | None, *, own_process: bool) -> None:
+    def _run_loop(self, sockets: list[socket] | None, served: Callable[[], object] = lambda: None) -> None:
+        """Serve in a new loop. `served` is called when that is over, before the loop waits for threads and closes."""
         with asyncio.Runner(loop_factory=self.config.get_loop_factory()) as runner:
-            runner.run(self._serve(sockets, own_process=own_process))
+            try:
+                runner.run(self._serve(sockets, own_process=True))
+            finally:
+                served()
 
     async def _serve(self, sockets: list[socket] | None, *, own_process: bool) -> None:
         pid = os.getpid()
@@ -145,7 +162,7 @@ class Server(Steered):
                     await self._wake.wait()
             except asyncio.CancelledError:
                 # Whoever cancels this wants it gone: no request is waited for, yet the application is shut down.
-                await self._end(timeout=0)
+                await self._end(None, cancelled=True)
                 raise
             await self.shutdown(sockets)
         logger.info("Finished server process [%d]", pid, extra={"color_message": _FINISHED})
@@ -164,9 +181,10 @@ class Server(Steered):
         self._loop = loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
         self._task = asyncio.current_task()
-        if self._asked:
-            raise asyncio.CancelledError
+        self._closed = False
         try:
+            if self._asked:
+                raise asyncio.CancelledError
             self._prepare(sockets)
             app = application_of(config)
             self._access_log = open_access_log(loop.call_soon) if config.access_log else None
@@ -174,11 +192,11 @@ class Server(Steered):
             self._context = context
             self.lifespan = Lifespan(app, config.lifespan)
             await self.lifespan.startup()
+            context.state = self.lifespan.state
+            self._accept(context)
         except BaseException:
-            self._close_sockets()
+            await self._close()
             raise
-        context.state = self.lifespan.state
-        self._accept(context)
         self.started = True
         self._carry_out()
         if sockets is None:
@@ -193,7 +211,7 @@ class Server(Steered):
             if single.identity is not None:
                 self._listen(sockets)
                 self.config.load_tls()
-                single.assume_identity(self._sockets, self.reopen_logs)
+                single.assume_identity(self._sockets)
         elif isinstance(self._host, NoHost):
             refuse_account(self.config)
         if not self.config.loaded:
@@ -224,7 +242,7 @@ class Server(Steered):
             self.servers,
             beat=self._host.beat,
             limit_reached=self._limit_reached,
-            recycling=Recycling(config.worker_max_rss, config.worker_lifetime),
+            recycling=Recycling(config.worker_max_rss, config.worker_lifetime, replaced=self._replaced),
             guests=self._guests,
             access_log=self._access_log,
         )
@@ -239,7 +257,7 @@ class Server(Steered):
         limits = [seconds for seconds in (self.config.timeout_graceful_shutdown, self._within) if seconds is not None]
         await self._end(min(limits, default=None))
 
-    async def _end(self, timeout: float | None) -> None:
+    async def _end(self, timeout: float | None, *, cancelled: bool = False) -> None:
         logger.info("Shutting down")
         if self._single is not None:
             self._single.stopping("Shutting down")
@@ -247,27 +265,54 @@ class Server(Steered):
         assert context is not None
         self._carry_out()
         self._closed = True
-        for acceptor in self.servers:
-            acceptor.finish()
-        self._close_sockets()
         drain = Drain(
             context,
             opening=lambda: any(acceptor.opening for acceptor in self.servers),
-            guests=self._guests,
             forced=lambda: self.force_exit,
+            finish=self._accept_the_last,
+            guests=self._guests,
             notice=self.config.drain_notice,
             timeout=timeout,
         )
-        await drain.run(hurry=lambda: self._hurry)
+        try:
+            if cancelled:
+                self._close_sockets()
+                await drain.cut_off(CANCELLED)
+            else:
+                await drain.run(hurry=lambda: self._hurry)
+                self._close_sockets()
+            for acceptor in self.servers:
+                acceptor.abandon()
+            if self.lifespan is not None and not self.force_exit:
+                await self._until_forced(self.lifespan.shutdown())
+        finally:
+            try:
+                await self._close()
+            finally:
+                self._host.server_stopped()
+
+    def _accept_the_last(self) -> bool:
+        """Take what waits in the backlogs, and close the listeners. Returns False if they had to stay open for it."""
+        unfinished = [acceptor for acceptor in self.servers if not acceptor.finish()]
+        if not unfinished:
+            self._close_sockets()
+        return not unfinished
+
+    async def _close(self) -> None:
+        """Close and end whatever is left, however it came to this: first all that needn't be waited for."""
+        self._closed = True
+        self._close_sockets()
+        self._handover.carry_out(None)
         for acceptor in self.servers:
             acceptor.abandon()
-        if self.lifespan is not None and not self.force_exit:
-            await self._until_forced(self.lifespan.shutdown())
         if self._tick is not None:
             self._tick.end()
-        if self._access_log is not None:
-            self._access_log.close()
-        self._host.server_stopped()
+        try:
+            if self.lifespan is not None:
+                await self.lifespan.end()
+        finally:
+            if self._access_log is not None:
+                self._access_log.close()
 
     async def _until_forced(self, coroutine: Any) -> None:
         """Wait for something of the application's, but not when somebody loses patience."""
@@ -316,7 +361,7 @@ class Server(Steered):
 
     def _limit_reached(self, reason: str) -> None:
         # The first tick is part of the start: a host wants to hear that it is over before it hears of a limit.
-        if self.started and not self._limited and not self._should_exit:
+        if self.started and not self._limited and not self._should_exit and not self._dismissed:
             self._limited = True
             logger.info("%s: this process ends when it has served what it holds", reason)
             self._host.limit_reached(reason)

@@ -1,8 +1,8 @@
 """The signals of a server that has no master: which it takes, and what it says to those it can't serve.
 
 Knows signals and a server's ways to end. The rules it keeps: a handler does only what may be done at any point of any
-code, the rest is the loop's; a terminal's job control stays the terminal's; and at the end each signal means again what
-it meant before.
+code, the rest is the loop's; a terminal's job control stays the terminal's, and a program's handler the program's; and
+each signal means what it meant before at the end, and in every process that the application forks.
 """
 
 import contextlib
@@ -36,13 +36,31 @@ def taken(handlers: Mapping[signal.Signals, Handler]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    former = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    former = {number: _former(number) for number in handlers}
+    owner = os.getpid()
+
+    def here(number: int, frame: FrameType | None) -> None:
+        which = signal.Signals(number)
+        if os.getpid() == owner:
+            handlers[which](number, frame)
+        else:
+            # A child that was forked from here: it has inherited this, and whoever sends it a signal doesn't mean us.
+            signal.signal(number, former[which])
+            signal.raise_signal(number)
+
+    for number in handlers:
+        signal.signal(number, here)
     try:
         yield
     finally:
         for number, handler in former.items():
-            # None: a handler that was not installed from Python, which can't be put back from Python either.
-            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+            signal.signal(number, handler)
+
+
+def _former(number: signal.Signals) -> "Callable[[int, FrameType | None], object] | int | signal.Handlers":
+    handler = signal.getsignal(number)
+    # None: one that was not installed from Python, which can't be put back from Python either.
+    return signal.SIG_DFL if handler is None else handler
 
 
 class Suspended(Protocol):
@@ -61,6 +79,9 @@ def of_single_process(
     process: Suspended,
 ) -> dict[signal.Signals, Handler]:
     """Return what a process of its own does at each signal.
+
+    SIGINT, SIGTERM and SIGQUIT are always taken; the others only where they mean what the system says, for a handler of
+    the program's has a reason, and so has a signal that somebody had ignored (nohup).
 
     Arguments:
         stop: told of those that end it; also of SIGHUP, once the terminal that it was started from is gone.
@@ -82,9 +103,9 @@ def of_single_process(
 
     def suspend(number: int, _frame: FrameType | None) -> None:
         process.suspended()
-        signal.signal(number, signal.SIG_DFL)
+        handler = signal.signal(number, signal.SIG_DFL)
         signal.raise_signal(number)  # returns when the process goes on
-        signal.signal(number, suspend)
+        signal.signal(number, handler)
         process.resumed()
 
     handlers: dict[signal.Signals, Handler] = {}
@@ -94,12 +115,12 @@ def of_single_process(
         match number.name:
             case "SIGINT" | "SIGTERM" | "SIGQUIT":
                 handlers[number] = stop
+            case _ if signal.getsignal(number) is not signal.SIG_DFL:
+                pass
             case "SIGUSR1":
                 handlers[number] = rotated
             case "SIGTSTP" if terminals:
                 handlers[number] = suspend
-            case "SIGHUP" if signal.getsignal(number) is signal.SIG_IGN:
-                pass  # nohup: whatever becomes of the terminal is no matter
             # The terminal sends these to what reads or writes in its background, and has it stopped. A handler that
             # writes a line would be called again for that line.
             case "SIGTTIN" | "SIGTTOU" if terminals:

@@ -1,7 +1,8 @@
 """Where a process hangs: the stacks of its threads and tasks, for the log, before it is ended.
 
-Knows frames and tasks, and not who ends it. The rule it keeps: it only looks, for a signal handler calls it, at any
-point of any code. What blocks in C, where no handler runs, is shown by a watch that needs no interpreter.
+Knows frames and tasks, and not who ends it. The rules it keeps: it only looks, for a signal handler calls it, at any
+point of any code; and it never raises, for one that can't be shown must not hide the others. What blocks in C, where no
+handler runs, is shown by a watch that needs no interpreter.
 """
 
 import asyncio
@@ -11,15 +12,18 @@ import logging
 import sys
 import threading
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
+from typing import TypeVar
+
+Thing = TypeVar("Thing")
 
 TASKS = 50
 """Tasks that are shown; with thousands, most wait for the same."""
 
 
 def describe_stacks(interrupted: FrameType | None, loop: asyncio.AbstractEventLoop | None) -> str:
-    """Return the stacks of all threads and of the loop's tasks.
+    """Return the stacks of all threads and of the loop's tasks. What has a stack that can't be shown is named.
 
     Arguments:
         interrupted: the frame that a signal handler was given; shown for the main thread, in place of the handler's.
@@ -34,18 +38,40 @@ def _threads(interrupted: FrameType | None) -> Iterator[str]:
     for ident, frame in sys._current_frames().items():
         shown = interrupted if ident == main and interrupted is not None else frame
         yield f"Thread {names.get(ident, ident)}:"
-        yield "".join(traceback.format_stack(shown)).rstrip()
+        yield _shown(shown, lambda frame: "".join(traceback.format_stack(frame)))
 
 
 def _tasks(loop: asyncio.AbstractEventLoop) -> Iterator[str]:
-    # The one at work is at the end of its thread's stack.
-    tasks = asyncio.all_tasks(loop) - {asyncio.current_task(loop)}
+    try:
+        # The one at work is at the end of its thread's stack.
+        tasks = asyncio.all_tasks(loop) - {asyncio.current_task(loop)}
+    except RuntimeError as exc:  # another thread makes tasks faster than they can be listed
+        yield f"The tasks can't be listed: {exc}"
+        return
     for task in sorted(tasks, key=lambda task: task.get_name())[:TASKS]:
-        text = io.StringIO()
-        task.print_stack(file=text)
-        yield text.getvalue().rstrip()
+        yield _shown(task, _stack_of)
     if len(tasks) > TASKS:
         yield f"... and {len(tasks) - TASKS} tasks more"
+
+
+def _stack_of(task: "asyncio.Task[object]") -> str:
+    text = io.StringIO()
+    task.print_stack(file=text)
+    return text.getvalue()
+
+
+def _shown(thing: Thing, show: Callable[[Thing], str]) -> str:
+    try:
+        return show(thing).rstrip()
+    except Exception as exc:  # noqa: BLE001 - a frame of Cython's has no line number, a coroutine may have a bad repr
+        return f"{_name_of(thing)}: its stack can't be shown ({type(exc).__name__}: {exc})"
+
+
+def _name_of(thing: object) -> str:
+    try:
+        return repr(thing)
+    except Exception:  # noqa: BLE001 - as above
+        return object.__repr__(thing)
 
 
 class BlockWatch:
@@ -54,18 +80,16 @@ class BlockWatch:
     Arguments:
         seconds: that it waits; 0 for no watch.
         handlers: of the log; the first that writes to a descriptor is written to, else standard error.
-        exits: the process ends then, at once, with exit code 1.
     """
 
-    def __init__(self, seconds: float, handlers: Iterable[logging.Handler], *, exits: bool = False) -> None:
+    def __init__(self, seconds: float, handlers: Iterable[logging.Handler]) -> None:
         self._seconds = seconds
         self._handlers = list(handlers)
-        self._exits = exits
 
     def put_off(self) -> None:
         """Nothing is blocked now: wait anew."""
         if self._seconds:
-            faulthandler.dump_traceback_later(self._seconds, file=self._descriptor(), exit=self._exits)
+            faulthandler.dump_traceback_later(self._seconds, file=self._descriptor())
 
     def end(self) -> None:
         """Watch no more."""

@@ -14,6 +14,7 @@ from socket import socket
 from types import FrameType
 
 from monoceros.config import Config
+from monoceros.logs.reopen import reopen_log_files
 from monoceros.server import signals
 from monoceros.server.acceptor import Acceptor
 from monoceros.server.handover import Handover
@@ -97,15 +98,9 @@ class Steered:
         self._handover.take_back(sock)
         self._order()
 
-    def reopen_logs(self, own: Callable[[int], None] | None = None) -> list[str]:
-        """Open the log files of the process anew, after a rotation; return their paths. Safe in a signal handler, too.
-
-        Arguments:
-            own: is given the descriptor of each new file, to hand it to another account.
-        """
-        from monoceros.logs.reopen import reopen_log_files
-
-        return reopen_log_files(own)
+    def reopen_logs(self) -> list[str]:
+        """Open the log files of the process anew, after a rotation, and return their paths. Safe in a handler, too."""
+        return reopen_log_files()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Take a signal: the first drains, a second SIGINT or a SIGQUIT stops at once."""
@@ -148,7 +143,7 @@ class Steered:
             self._handover.carry_out(None)
 
     def _carry_out(self) -> None:
-        if self.started:
+        if self.started or self._closed:
             self._handover.carry_out(None if self._closed else self.servers[0])
 
     def _rouse(self) -> None:

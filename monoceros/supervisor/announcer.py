@@ -32,7 +32,7 @@ class Announcer:
         self._notifier = notifier
         self.takes_over = takes_over
         self._shown: Condition | None = None
-        self._fed_at = -math.inf
+        self._fed_at = self._refused_at = -math.inf
         self._silent = False
 
     def begin_absence(self, seconds: float) -> None:
@@ -95,7 +95,9 @@ class Announcer:
     def wake_at(self, now: float) -> float:
         """When the watchdog has to be fed again, or something to be said again that couldn't be."""
         interval = self._notifier.watchdog_interval
-        moment = math.inf if interval is None or self._silent else self._fed_at + interval
+        moment = (
+            math.inf if interval is None or self._silent else max(self._fed_at + interval, self._refused_at + RETRY)
+        )
         return min(moment, now + RETRY) if self._notifier.pending else moment
 
     def feed(self, condition: Condition, handles: Iterable[Handle], wanted: int, now: float) -> None:
@@ -106,13 +108,15 @@ class Announcer:
         interval = self._notifier.watchdog_interval
         if interval is None or self._silent or now < self._fed_at + interval:
             return
-        self._fed_at = now
         well = any(
             handle.state is State.STARTING or (handle.state is State.READY and now - handle.beat_at < FRESH)
             for handle in handles
         )
         if well or not wanted or condition is Condition.STOPPING:
             self._notifier.watchdog()
+            self._fed_at = now
+        else:
+            self._refused_at = now  # the next who gets ready may come just in time
 
 
 def _status(condition: Condition, handles: list[Handle], wanted: int) -> str:

@@ -10,6 +10,7 @@ import pytest
 
 from monoceros.errors import EXIT_USAGE
 from monoceros.options.table import OPTIONS
+from monoceros.server.blocked import IN_C
 from monoceros.supervisor.rules import DRAIN_MARGIN, LAST_MOMENT
 from tests.process.serving import PATIENCE, ROOT
 
@@ -114,9 +115,14 @@ def test_systemd_waits_longer_than_a_graceful_stop_may_take() -> None:
     assert float(Unit("monoceros.service")["Service"]["TimeoutStopSec"]) > longest
 
 
-def test_a_wrong_option_does_not_start_the_service_again_and_again() -> None:
+def test_a_loop_that_blocks_writes_its_stacks_before_systemd_ends_all_of_it() -> None:
+    assert float(Unit("monoceros.service")["Service"]["WatchdogSec"]) > default("timeout_worker") + IN_C + LAST_MOMENT
+
+
+def test_the_service_is_started_again_however_it_ends_but_not_for_a_wrong_option() -> None:
+    """A limit that is reached ends a process without a master well, with 0."""
     service = Unit("monoceros.service")["Service"]
-    assert service["Restart"] == "on-failure"
+    assert service["Restart"] == "always"
     assert service["RestartPreventExitStatus"].split() == [str(EXIT_USAGE)]
 
 

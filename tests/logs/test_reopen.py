@@ -191,7 +191,7 @@ def test_a_link_is_followed_unless_the_file_is_to_be_handed_over(files: Files, e
     owned: list[int] = []
     assert reopen_log_files(owned.append) == []
     logger.info("first")
-    assert "symbolic links" in errors[0]
+    assert "it is a symbolic link" in errors[0]
     assert not target.exists()
     assert reopen_log_files() == [str(path)]
     logger.info("second")

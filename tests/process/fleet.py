@@ -18,6 +18,9 @@ from tests.process.serving import PATIENCE, Serving, alive, serving, until
 _APP = """
 import asyncio, os, time
 
+def say(what):
+    os.write(1, f"{what} begins in {os.getpid()}\\n".encode())  # whole, whatever others write
+
 async def answer(send, body):
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
     await send({"type": "http.response.body", "body": body})
@@ -31,13 +34,13 @@ async def app(scope, receive, send):
                 return
     path = scope["path"]
     if path == "/slow":
-        print("slow begins in", os.getpid(), flush=True)
+        say("slow")
         await asyncio.sleep(2)
     elif path == "/endless":
-        print("endless begins in", os.getpid(), flush=True)
+        say("endless")
         await asyncio.sleep(3600)
     elif path == "/block":
-        print("block begins in", os.getpid(), flush=True)
+        say("block")
         time.sleep(600)
     await answer(send, f"{os.getpid()} {VERSION}".encode())
 """
@@ -90,6 +93,7 @@ def upgraded(directory: Path, *options: str, workers: int = 2, command: Sequence
     """A server as `serving` starts it, with so many workers, whose second masters are ended, too."""
     with serving(directory, "--workers", str(workers), *options, ready=workers, command=command) as server:
         try:
+            has(server.pid, workers)
             yield server
         finally:
             for pid in {*masters(server), *all_children(server.pid)} - {server.pid}:

@@ -18,7 +18,7 @@ from tests.process.serving import PATIENCE, Serving, alive, serving, until
 # Beside the application that all tests of the master share: what lasts, and what weighs.
 LASTING = """
 import asyncio, contextlib, os, time
-from shop import answer, app as shop
+from shop import answer, app as shop, say
 
 KEPT = []
 
@@ -41,7 +41,7 @@ async def app(scope, receive, send):
                 if (await asyncio.wait_for(receive(), 0.1))["type"] == "http.disconnect":
                     return
     elif path == "/download":
-        print("download begins in", os.getpid(), flush=True)
+        say("download")
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"3000")]})
         for part in range(30):
             await send({"type": "http.response.body", "body": b"x" * 100, "more_body": part < 29})
@@ -49,11 +49,11 @@ async def app(scope, receive, send):
     elif path == "/block":
         waiting = asyncio.create_task(wait_for_the_database())
         await asyncio.sleep(0)
-        print("block begins in", os.getpid(), flush=True)
+        say("block")
         time.sleep(600)
     elif path == "/block-in-c":
         import re
-        print("block begins in", os.getpid(), flush=True)
+        say("block")
         re.match(r"(a+)+$", "a" * 64 + "b")
     elif path == "/allocate":
         KEPT.append(bytearray(os.urandom(1)) * (64 << 20))

@@ -140,6 +140,17 @@ def test_winch_sends_the_workers_home_and_connections_wait_for_their_return(
         has(server.pid, count)
 
 
+@pytest.mark.parametrize("options", [(), ("--preload",)])
+def test_a_hangup_after_winch_brings_workers_with_new_code(directory: Path, options: tuple[str, ...]) -> None:
+    with fleet(directory, *options) as server:
+        server.send(signal.SIGWINCH)
+        has(server.pid, 0)
+        (directory / "app.py").write_text(source("two"))
+        server.send(signal.SIGHUP)
+        until(lambda: ask(server.port).endswith(" two"), "new code")
+        has(server.pid, 2)
+
+
 def test_with_a_terminal_winch_is_a_window_of_another_size(directory: Path) -> None:
     ours, terminal = os.openpty()
     try:

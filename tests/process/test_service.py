@@ -189,7 +189,7 @@ def _silent_for(seconds: float, manager: Manager) -> bool:
 
 
 def test_the_application_does_not_speak_for_the_service(directory: Path, manager: Manager) -> None:
-    before = "import os\nprint('NOTIFY_SOCKET is', os.environ.get('NOTIFY_SOCKET'), flush=True)\n"
+    before = "import os\nprint(f'NOTIFY_SOCKET is {os.getenv(\"NOTIFY_SOCKET\")}', flush=True)"
     (directory / "app.py").write_text(source("one", before))
     with serving(directory, "--workers", "2", ready=2) as server:
         manager.wait_for("READY=1")
@@ -264,7 +264,7 @@ def open_directory() -> Iterator[Path]:
     """A directory that every user may read, which those of tests aren't."""
     path = Path(tempfile.mkdtemp())
     path.chmod(0o755)
-    (path / "app.py").write_text(source("one", "import os\nprint('imported by', os.getuid(), flush=True)"))
+    (path / "app.py").write_text(source("one", "import os\nprint(f'imported by {os.getuid()}', flush=True)"))
     yield path
     shutil.rmtree(path)
 

@@ -38,9 +38,6 @@ async def app(scope, receive, send):
         await asyncio.sleep(3600)
     elif path == "/block":
         time.sleep(3600)
-    elif path == "/block-in-c":
-        import re
-        re.match(r"(a+)+$", "a" * 64 + "b")
     body = str(os.getpid()).encode()
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
     await send({"type": "http.response.body", "body": body})
@@ -263,37 +260,6 @@ def test_sigusr1_opens_the_log_files_again(directory: Path) -> None:
         server.send(signal.SIGHUP)
         until(lambda: "Received SIGHUP" in log.read_text(), "a line in the new file")
         assert "Received SIGHUP" not in rotated.read_text()
-
-
-# Its limits.
-
-
-@pytest.mark.parametrize(
-    ("options", "reason"),
-    [
-        (("--worker-max-rss", "1"), r"Memory limit of 1 MiB exceeded: \d+ MiB resident"),
-        (("--worker-lifetime", "0.5"), r"Lifetime of 0.5 s is over"),
-    ],
-)
-def test_a_process_over_a_limit_drains_and_ends_well(directory: Path, options: tuple[str, ...], reason: str) -> None:
-    with single(directory, *options) as server:
-        assert server.exit_code() == 0
-        assert len(re.findall(reason, server.output)) == 1
-        assert "the application has shut down" in server.output
-
-
-@pytest.mark.parametrize(("path", "stack"), [("/block", "time.sleep(3600)"), ("/block-in-c", "in match")])
-def test_a_blocked_loop_writes_its_stacks_and_ends_with_code_1(directory: Path, path: str, stack: str) -> None:
-    with single(directory, "--timeout-worker", "2") as server, Client(server.port) as client:
-        client.send(path)
-        assert server.exit_code() == 1
-        assert stack in server.output
-
-
-def test_a_loop_may_be_blocked_for_ever_if_that_is_wanted(directory: Path) -> None:
-    with single(directory, "--timeout-worker", "0") as server:
-        assert ask(server.port) == str(server.pid)
-        assert len(list(Path(f"/proc/{server.pid}/task").iterdir())) == 1, "nobody watches"
 
 
 # What it is to the system.

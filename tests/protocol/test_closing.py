@@ -188,3 +188,29 @@ def test_nothing_of_a_connection_waits_for_the_collector(stage: Stage, upgrade: 
         assert left() is None
     finally:
         gc.enable()
+
+
+def test_a_drain_does_not_cut_the_time_of_a_connection_that_closes_already(stage: Stage) -> None:
+    """Input that is still on its way would reset it, and the reset could overtake the response."""
+    stage.context.keep_alive = 0
+    peer = stage.connect()
+    peer.send(b"nonsense\r\n\r\n")
+    for _ in range(4):
+        peer.connection.begin_drain()
+        stage.tick()
+    assert not peer.closed
+    stage.tick(2)
+    assert peer.closed
+
+
+def test_nor_that_of_a_peer_that_has_to_agree(stage: Stage) -> None:
+    stage.context.keep_alive = 0
+    peer = connect(stage, ReluctantTransport(stage.loop, tls=True))
+    peer.send(LAST)
+    stage.call.answer()
+    for _ in range(4):
+        peer.connection.begin_drain()
+        stage.tick()
+    assert not peer.transport.aborted
+    stage.tick(2)
+    assert peer.transport.aborted

@@ -72,6 +72,25 @@ def test_accepting_pauses_without_descriptors_and_says_so_once(caplog: pytest.Lo
     assert len(caplog.records) == 2
 
 
+def test_while_it_takes_the_last_a_tick_accepts_on_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """They wait in the backlog until a descriptor is free. The listeners may be closed then, and a tick comes later."""
+    loop: Any = ReadingLoop()
+    listener: Any = ExhaustedListener()
+    acceptor = Acceptor(loop, [listener], lambda: pytest.fail("nobody was accepted"))
+    acceptor.start()
+    for _ in range(3):
+        assert not acceptor.finish()
+        acceptor.tick()
+        assert not loop.readers
+    assert len(caplog.records) == 1
+    listener.exhausted = False
+    assert acceptor.finish()
+    listener.exhausted = True  # as one that is closed would fail
+    assert acceptor.finish()
+    acceptor.tick()
+    assert not loop.readers
+
+
 def test_listeners_come_and_go_whether_it_accepts_or_pauses() -> None:
     loop: Any = ReadingLoop()
     made: list[Any] = [QuietListener(descriptor) for descriptor in (3, 4, 5)]

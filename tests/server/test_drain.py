@@ -32,8 +32,42 @@ class Request:
         return f"GET {self.path}"
 
 
+class Peer:
+    """A connection, which leaves when it is cut off."""
+
+    def __init__(self, context: Context) -> None:
+        self.deadline = 0
+        self.context = context
+        self.told: list[str] = []
+        context.connections.add(self)
+
+    def deadline_passed(self) -> None:
+        pass
+
+    def begin_drain(self) -> None:
+        self.told.append("begin")
+
+    def close_if_idle(self) -> None:
+        self.told.append("idle")
+
+    def cut_off(self) -> None:
+        self.told.append("cut off")
+
+    def abort(self) -> None:
+        self.told.append("abort")
+        self.context.connections.discard(self)
+
+
 async def nothing(scope: object, receive: object, send: object) -> None:
     pass
+
+
+def yes() -> bool:
+    return True
+
+
+def no() -> bool:
+    return False
 
 
 async def hang() -> None:
@@ -50,7 +84,7 @@ def drained(paths: list[str], *, timeout: float | None, notice: float = 5, hurry
         for request in requests:
             request.task = loop.create_task(hang())
         context.running.update(requests)
-        drain = Drain(context, opening=lambda: False, forced=lambda: False, notice=notice, timeout=timeout)
+        drain = Drain(context, opening=no, forced=no, finish=yes, notice=notice, timeout=timeout)
         await drain.run(hurry=lambda: hurry)
         assert not context.lasting
         return requests
@@ -89,8 +123,80 @@ def test_a_task_cancelled_before_its_first_step_holds_up_nothing() -> None:
         request.task = loop.create_task(hang())
         request.task.cancel()
         context.running.add(request)
-        drain = Drain(context, opening=lambda: False, forced=lambda: False, notice=5, timeout=None)
+        drain = Drain(context, opening=no, forced=no, finish=yes, notice=5, timeout=None)
         async with asyncio.timeout(5):
             await drain.run(hurry=lambda: False)
 
     asyncio.run(run())
+
+
+def a_context() -> Context:
+    loop = asyncio.get_running_loop()
+    return Context(nothing, loop, make_parser=H11Parser, defaults=default_fields(None, None))
+
+
+def test_connections_that_come_late_are_told_like_the_others_and_named_when_they_are_waited_for(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A TLS handshake ends late, a backlog is long: they mustn't get the time that one in a server at work has."""
+
+    async def main() -> Peer:
+        context = a_context()
+        first = Peer(context)
+        draining = asyncio.ensure_future(
+            Drain(context, opening=no, forced=no, finish=yes, notice=5, timeout=1.3).run(hurry=no)
+        )
+        while not first.told:
+            await asyncio.sleep(0)
+        late = Peer(context)
+        await draining
+        return late
+
+    with caplog.at_level(logging.INFO, "monoceros.error"):
+        late = asyncio.run(main())
+    assert late.told[0] == "begin"
+    assert late.told[-1] == "abort"
+    assert caplog.messages == ["Waiting for connections to close. (CTRL+C to force quit)"]
+
+
+def test_a_drain_that_is_cancelled_ends_requests_and_connections_and_blames_no_timeout(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def main() -> Peer:
+        context = a_context()
+        peer = Peer(context)
+        request = Request("/slow")
+        request.task = asyncio.ensure_future(hang())
+        context.running.add(request)
+        draining = asyncio.ensure_future(
+            Drain(context, opening=no, forced=no, finish=yes, notice=5, timeout=30).run(hurry=no)
+        )
+        while not peer.told:
+            await asyncio.sleep(0)
+        draining.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await draining
+        assert request.task.cancelled()
+        return peer
+
+    assert asyncio.run(main()).told[-1] == "abort"
+    assert caplog.messages == ["The server was cancelled: cancelling GET /slow"]
+
+
+def test_a_backlog_is_looked_at_until_the_last_descriptor_was_given_back_and_not_for_ever() -> None:
+    async def main() -> list[int]:
+        context = a_context()
+        peer = Peer(context)
+        looks: list[int] = []
+
+        def finish() -> bool:
+            looks.append(len(context.connections))
+            if len(looks) == 3:
+                context.connections.discard(peer)
+            return False
+
+        async with asyncio.timeout(5):
+            await Drain(context, opening=no, forced=no, finish=finish, notice=5, timeout=None).run(hurry=no)
+        return looks
+
+    assert asyncio.run(main()) == [1, 1, 1, 0]

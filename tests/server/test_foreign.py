@@ -79,6 +79,18 @@ def test_guests_are_asked_to_leave_and_cut_off_when_they_stay() -> None:
     assert not guests.present
 
 
+def test_each_guest_is_asked_once_and_one_that_comes_later_too() -> None:
+    """The incumbent asks once, and a protocol may not be ready to be asked again."""
+    state = ServerState()
+    guests = Guests(state, NEVER, lambda: None)
+    both = [Guest(state)]
+    guests.shut_down()
+    both.append(Guest(state))
+    guests.shut_down()
+    guests.shut_down()
+    assert [guest.told for guest in both] == [["shutdown"], ["shutdown"]]
+
+
 def test_their_requests_count_towards_the_limit_which_is_told_once() -> None:
     told: list[str] = []
     state = ServerState()

@@ -19,9 +19,16 @@ class Measured:
         self.now = 100.0
         self.resident = 0
 
-    def limits(self, max_rss: int | None = None, lifetime: float | None = None, share: float = 0.0) -> Recycling:
+    def limits(
+        self, max_rss: int | None = None, lifetime: float | None = None, share: float = 0.0, *, replaced: bool = True
+    ) -> Recycling:
         return Recycling(
-            max_rss, lifetime, memory=lambda: self.resident, clock=lambda: self.now, random_share=lambda: share
+            max_rss,
+            lifetime,
+            replaced=replaced,
+            memory=lambda: self.resident,
+            clock=lambda: self.now,
+            random_share=lambda: share,
         )
 
 
@@ -68,6 +75,24 @@ def test_a_process_that_is_too_large_from_the_start_serves_a_while(caplog: pytes
     process.now += 9
     assert limits.look() is None
     process.now += 1
+    assert limits.look() == "Memory limit of 200 MiB exceeded: 213 MiB resident"
+
+
+def test_a_process_that_nobody_replaces_is_not_ended_for_what_it_was_from_the_start(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It would be started again, be as large, and end again, for ever. Once it was smaller, the limit holds."""
+    process = Measured()
+    limits = process.limits(max_rss=200, replaced=False)
+    process.resident = 213 * MEBIBYTE
+    for _ in range(100):
+        assert limits.look() is None
+        process.now += 1
+    (record,) = caplog.records
+    assert record.getMessage().endswith("raise the limit, which isn't acted upon in a process without a master")
+    process.resident = 199 * MEBIBYTE
+    assert limits.look() is None
+    process.resident = 213 * MEBIBYTE
     assert limits.look() == "Memory limit of 200 MiB exceeded: 213 MiB resident"
 
 

@@ -1,7 +1,9 @@
 """Which signals are taken, and that each is given back."""
 
+import os
 import signal
 import threading
+import time
 
 import pytest
 
@@ -52,9 +54,56 @@ def test_a_change_of_the_terminals_size_is_not_taken() -> None:
     assert signal.SIGWINCH not in Told().handlers
 
 
-def test_a_hangup_that_is_ignored_stays_ignored() -> None:
-    with signals.taken({signal.SIGHUP: signal.SIG_IGN}):  # type: ignore[dict-item]
-        assert signal.SIGHUP not in Told().handlers
+@pytest.mark.parametrize("handler", [signal.SIG_IGN, lambda number, frame: None], ids=["ignored", "the program's"])
+@pytest.mark.parametrize("name", [*IGNORED, "SIGUSR1"])
+def test_a_signal_that_means_something_else_already_is_left_alone(name: str, handler: signal.Handlers) -> None:
+    """Somebody said nohup; or the program, which calls the server, has its reasons."""
+    former = signal.signal(signal.Signals[name], handler)
+    try:
+        assert signal.Signals[name] not in Told().handlers
+    finally:
+        signal.signal(signal.Signals[name], former)
+    assert signal.Signals[name] in Told().handlers
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGQUIT"])
+def test_what_stops_it_is_taken_whatever_it_meant(name: str) -> None:
+    former = signal.signal(signal.Signals[name], lambda number, frame: None)
+    try:
+        assert signal.Signals[name] in Told().handlers
+    finally:
+        signal.signal(signal.Signals[name], former)
+
+
+def test_a_process_that_the_application_forks_is_ended_as_ever_and_its_parent_hears_nothing() -> None:
+    heard: list[int] = []
+    reading, writing = os.pipe()
+    with signals.taken({signal.SIGTERM: lambda number, _frame: heard.append(number)}):
+        pid = os.fork()
+        if pid == 0:
+            os.write(writing, b"it runs")
+            time.sleep(30)
+            os._exit(1)
+        os.read(reading, 10)
+        os.kill(pid, signal.SIGTERM)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGTERM
+    assert heard == []
+    os.close(reading)
+    os.close(writing)
+
+
+def test_in_such_a_process_a_handler_that_the_program_had_is_called() -> None:
+    heard: list[int] = []
+    former = signal.signal(signal.SIGTERM, lambda number, _frame: heard.append(number))
+    try:
+        with signals.taken({signal.SIGTERM: lambda number, _frame: os._exit(1)}):
+            pid = os.fork()
+            if pid == 0:
+                signal.raise_signal(signal.SIGTERM)
+                os._exit(7 if heard else 2)
+            assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
+    finally:
+        signal.signal(signal.SIGTERM, former)
 
 
 def test_signals_mean_afterwards_what_they_meant_before() -> None:

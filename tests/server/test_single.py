@@ -1,6 +1,9 @@
 """What a process is told about its options, and what it tells; the rest is in tests/process/test_single.py."""
 
 import logging
+import os
+import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -56,6 +59,79 @@ def test_a_limit_makes_it_drain() -> None:
     process.limit_reached("Lifetime of 1 s is over")
     process.over()
     assert drained == [True]
+
+
+class Listened:
+    """A LoopWatch that notes whether it watches."""
+
+    def __init__(self) -> None:
+        self.watches = False
+
+    def start(self) -> None:
+        self.watches = True
+
+    def turned(self) -> None:
+        pass
+
+    def suspend(self) -> None:
+        pass
+
+    def end(self) -> None:
+        self.watches = False
+
+
+def test_it_is_not_watched_while_threads_of_the_application_end() -> None:
+    """They may take longer than a loop may be blocked, and there is no loop any more that could turn."""
+    watch: Any = Listened()
+    process = SingleProcess(configured(), lambda: None, environ={}, watch=watch)
+    process.server_ready()
+    assert watch.watches
+    process.server_stopped()
+    assert not watch.watches
+    process.over()
+
+
+def test_the_application_does_not_speak_to_the_service_manager_and_a_server_after_this_one_does(
+    tmp_path: Path,
+) -> None:
+    environ = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "10000000", "HOME": "/"}
+    before = dict(environ)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(environ["NOTIFY_SOCKET"])
+        manager.setblocking(False)
+        process = SingleProcess(configured(timeout_worker=0), lambda: None, environ=environ)
+        process.begin()
+        assert environ == {"HOME": "/"}
+        process.server_ready()
+        assert manager.recv(4096).startswith(b"READY=1")
+        process.beat()
+        assert manager.recv(4096) == b"WATCHDOG=1"
+        process.over()
+    assert environ == before
+
+
+def test_a_word_that_the_service_manager_could_not_take_is_said_with_a_later_beat(tmp_path: Path) -> None:
+    environ = {"NOTIFY_SOCKET": str(tmp_path / "notify")}
+    process = SingleProcess(configured(timeout_worker=0), lambda: None, environ=environ)
+    process.begin()
+    process.server_ready()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.setblocking(False)
+        process.beat()
+        assert manager.recv(4096).startswith(b"READY=1")
+    process.over()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has something to lose")
+@pytest.mark.parametrize("account", [{"user": "nobody"}, {"group": "nogroup"}])
+def test_root_that_is_to_give_itself_up_runs_no_loop_of_the_users(
+    account: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        Server(configured(port=0, loop="no.such.module:factory", **account)).run()
+    assert caught.value.code == UsageError.exit_code
+    assert "would import and call it as root" in caplog.text
 
 
 @pytest.mark.parametrize("option", ["user", "group"])

@@ -50,6 +50,40 @@ def test_tasks_that_wait_are_shown_and_not_thousands_of_them() -> None:
     assert "coro=<test_tasks_that_wait_are_shown_and_not_thousands_of_them.<locals>.main" not in text
 
 
+class NoLine(asyncio.Task[None]):
+    """A task as uvloop's own: what it runs was compiled, and has no lines."""
+
+    def print_stack(self, *, limit: int | None = None, file: object = None) -> None:
+        raise TypeError("'<=' not supported between instances of 'int' and 'NoneType'")
+
+
+class Nameless(NoLine):
+    """One that can't even say what it is."""
+
+    def __repr__(self) -> str:
+        raise AttributeError("cr_code")
+
+
+def test_a_task_that_cannot_be_shown_is_named_and_hides_no_other() -> None:
+    async def waits_for_ever() -> None:
+        await asyncio.Event().wait()
+
+    async def main() -> str:
+        loop = asyncio.get_running_loop()
+        tasks = [kind(waits_for_ever(), loop=loop, name=kind.__name__) for kind in (NoLine, Nameless, asyncio.Task)]
+        await asyncio.sleep(0)
+        text = describe_stacks(None, loop)
+        for task in tasks:
+            task.cancel()
+        return text
+
+    text = asyncio.run(main())
+    assert "name='NoLine'" in text
+    assert "its stack can't be shown (TypeError: '<=' not supported between" in text
+    assert "Nameless object at 0x" in text
+    assert "await asyncio.Event().wait()" in text
+
+
 def test_a_watch_that_is_not_put_off_writes_to_the_log(tmp_path: Path) -> None:
     handler = logging.FileHandler(tmp_path / "error.log")
     watch = BlockWatch(0.1, [logging.NullHandler(), handler])

@@ -1,5 +1,6 @@
 """What a service manager hears: real datagrams on a socket of the tests' own."""
 
+import contextlib
 import logging
 import os
 import socket
@@ -144,6 +145,76 @@ def test_words_that_are_lost_are_complained_about_once(notifier: Notifier, caplo
     assert caplog.records[0].name == "monoceros.error"
     assert "READY=1" in caplog.text
     assert "No such file or directory" in caplog.text
+
+
+def fill(address: str) -> None:
+    """Say so much that the manager's queue takes no more."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as speaker:
+        speaker.setblocking(False)
+        for _ in range(5000):
+            try:
+                speaker.sendto(b"", address)
+            except BlockingIOError:
+                return
+    raise AssertionError("its queue has no end")
+
+
+def empty(manager: Manager) -> None:
+    with contextlib.suppress(BlockingIOError):
+        while not manager.socket.recv(4096):
+            pass
+
+
+@pytest.mark.parametrize("next_word", ["watchdog", "status", "extend", "retry"])
+def test_words_that_found_no_room_are_said_before_what_is_said_next(
+    address: str, manager: Manager, notifier: Notifier, next_word: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    fill(address)
+    notifier.ready("2 workers")
+    notifier.main_pid(4711)
+    notifier.reloading("reloading")
+    notifier.ready("3 workers")
+    assert notifier.pending
+    assert "READY=1 on NOTIFY_SOCKET" in caplog.text
+    assert "will be told again" in caplog.text
+    empty(manager)
+    {
+        "watchdog": notifier.watchdog,
+        "status": lambda: notifier.status("3 workers"),
+        "extend": lambda: notifier.extend_start(1),
+        "retry": notifier.retry,
+    }[next_word]()
+    assert not notifier.pending
+    assert manager.hears() == "MAINPID=4711"
+    assert manager.hears().startswith("RELOADING=1\nMONOTONIC_USEC=")
+    assert manager.hears() == "READY=1\nSTATUS=3 workers"
+    assert manager.hears_nothing() == (next_word in ("status", "retry"))
+
+
+def test_a_status_does_not_overtake_a_word(address: str, manager: Manager, notifier: Notifier) -> None:
+    manager.socket.close()
+    notifier.ready("2 workers")
+    notifier.status("3 workers")
+    os.unlink(address)
+    late = Manager(address)
+    notifier.status("3 workers")
+    assert [late.hears(), late.hears()] == ["READY=1\nSTATUS=2 workers", "STATUS=3 workers"]
+    late.socket.close()
+
+
+def test_what_was_heard_is_not_said_again(manager: Manager, notifier: Notifier) -> None:
+    notifier.ready()
+    assert not notifier.pending
+    notifier.retry()
+    assert manager.hears() == "READY=1"
+    assert manager.hears_nothing()
+
+
+def test_after_its_end_nothing_is_pending(notifier: Notifier) -> None:
+    notifier.ready()
+    assert notifier.pending
+    notifier.close()
+    assert not notifier.pending
 
 
 def test_signs_of_life_and_statuses_are_lost_in_silence(notifier: Notifier, caplog: pytest.LogCaptureFixture) -> None:
