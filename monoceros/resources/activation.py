@@ -10,7 +10,7 @@ from collections.abc import MutableMapping
 FIRST = 3
 """The first descriptor that is passed; the others follow it."""
 
-_VARIABLES = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
+VARIABLES = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
 
 
 def take_passed(environ: MutableMapping[str, str], pid: int) -> list[int]:
@@ -23,7 +23,7 @@ def take_passed(environ: MutableMapping[str, str], pid: int) -> list[int]:
     if environ.get("LISTEN_PID") != str(pid):
         return []
     count = environ.get("LISTEN_FDS", "")
-    for name in _VARIABLES:
+    for name in VARIABLES:
         environ.pop(name, None)
     descriptors = list(range(FIRST, FIRST + int(count))) if count.isascii() and count.isdigit() else []
     for descriptor in descriptors:

@@ -7,11 +7,11 @@ handler runs, is shown by a watch that needs no interpreter.
 
 import asyncio
 import faulthandler
-import io
 import logging
 import sys
 import threading
 import traceback
+import types
 from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
 from typing import TypeVar
@@ -55,9 +55,24 @@ def _tasks(loop: asyncio.AbstractEventLoop) -> Iterator[str]:
 
 
 def _stack_of(task: "asyncio.Task[object]") -> str:
-    text = io.StringIO()
-    task.print_stack(file=text)
-    return text.getvalue()
+    """Return where a task waits: `Task.print_stack` would show its outermost coroutine alone."""
+    lines = [f"Stack for {task!r} (most recent call last):\n"]
+    waiting: object = task.get_coro()
+    while waiting is not None:
+        frame, awaited = _FRAMES.get(type(waiting), ("", ""))
+        place = getattr(waiting, frame, None)
+        if place is None:
+            break  # a future, a step of an asynchronous generator, or a coroutine that isn't written in Python
+        lines += traceback.format_stack(place, limit=1)
+        waiting = getattr(waiting, awaited)
+    return "".join(lines)
+
+
+# By the type of what is waited for: where its frame is, and what it waits for itself.
+_FRAMES = {
+    types.CoroutineType: ("cr_frame", "cr_await"),
+    types.GeneratorType: ("gi_frame", "gi_yieldfrom"),
+}
 
 
 def _shown(thing: Thing, show: Callable[[Thing], str]) -> str:

@@ -57,6 +57,12 @@ class Announcer:
         """Say nothing more."""
         self._notifier.close()
 
+    def decline_reload(self) -> None:
+        """A reload that the service manager may have asked for, and waits for, ends before it begins."""
+        if not self._silent and self._shown is Condition.SERVING:
+            self._notifier.reloading()
+            self._notifier.ready()
+
     def announce(self, condition: Condition, handles: Iterable[Handle], wanted: int) -> None:
         """Say what has changed.
 

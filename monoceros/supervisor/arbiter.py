@@ -149,7 +149,7 @@ class Arbiter:
 
     def _loop(self) -> int:
         # What came during the start, before anything is started: it may be the end.
-        happened = [*self._caused, *self._on_signals()]
+        happened = [*self._caused, *self._on_signals(self._signals.take())]
         self._caused = []
         while True:
             now = self._kernel.now()
@@ -174,17 +174,17 @@ class Arbiter:
         events, self._caused = self._caused, []
         if self._kernel.now() - max(planned, now) > OVERSLEPT:
             events.append(ev.Overslept())
-        events += self._on_exits()  # first, so that nothing is decided about the dead
+        arrived = self._signals.take()  # before exits are looked for: what comes after this wakes again
+        events += self._on_exits()  # before all else, so that nothing is decided about the dead
+        events += self._on_signals(arrived)
         for key, _ in ready:
-            if key.fileobj is self._signals:
-                events += self._on_signals()
-            elif key.data.serial in self._crew:
+            if key.fileobj is not self._signals and key.data.serial in self._crew:
                 events += self._on_message(key.data)
         events += [ev.WorkerBeat(child.serial, child.record.beat) for child in self._crew.workers()]
         return events
 
-    def _on_signals(self) -> Iterator[ev.Event]:
-        for number in self._signals.take():
+    def _on_signals(self, arrived: Iterable[int]) -> Iterator[ev.Event]:
+        for number in arrived:
             match number:
                 case signal.SIGCHLD:
                     continue  # only had to wake us: exits are looked for at every turn
@@ -219,11 +219,10 @@ class Arbiter:
             former = self._nursery.config_of(self.policy.fleet.generation)
             try:
                 config = reconfigured(former, self._read, self._start.directory, self._nursery.variables)
-            except UsageError as error:
+            except (UsageError, SystemExit) as error:
                 reports.unusable_options(error)
+                self._announcer.decline_reload()
                 return
-            except SystemExit:
-                return  # the reason is logged
             self._nursery.prepare(self._latest, config)
             rules = rules_of(config)
         yield ev.ReloadAsked(self._latest, rules)

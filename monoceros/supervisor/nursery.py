@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterable
 
 from monoceros.config import Config
+from monoceros.resources import activation
 from monoceros.service import notify
 from monoceros.service.title import set_title
 from monoceros.supervisor import reports
@@ -161,8 +162,13 @@ class Nursery:
 
     @property
     def _environ(self) -> dict[str, str]:
-        """The environment of a new program: that of the first start, for it reads the files again."""
-        return {name: value for name, value in self._start.environ.items() if name not in self.variables}
+        """The environment of a new program: that of the first start, for it reads the files again.
+
+        Without the variables of sockets that were passed then: it gets those as all others, and their numbers have
+        changed.
+        """
+        taken = {*self.variables, *activation.VARIABLES}
+        return {name: value for name, value in self._start.environ.items() if name not in taken}
 
     def _enter(self, config: Config) -> None:
         """Be where the program was started, by name: after a deployment the name leads to another directory."""

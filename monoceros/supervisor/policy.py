@@ -214,12 +214,12 @@ class Policy:
             return [ev.Decline("this server is stopping")]
         if self.rules.reload:
             return self._files_changed(now)
-        if self.rules.fresh and not self.fleet.wanted:
-            # An upgrade is taken back: the code that this master has in memory is the one that is wanted.
-            self.fleet.resize(self.rules.workers)
-            return []
         if self.rules.fresh:
-            return self._renewal.start_trial(now, self.rules)
+            rested = not self.fleet.wanted
+            if rested:
+                self.fleet.resize(self.rules.workers)
+            # Beside a second master that is an upgrade taken back: the code in this one's memory is what is wanted.
+            return [] if rested and self._renewal.successor else self._renewal.start_trial(now, self.rules)
         if self._proven:
             self._former, self._proven = Former(self.fleet.generation, self.rules, self.fleet.wanted), False
         for slot in self.fleet.slots:

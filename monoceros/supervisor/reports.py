@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 
-from monoceros.errors import EXIT_STARTUP
+from monoceros.errors import EXIT_STARTUP, UsageError
 from monoceros.supervisor.crew import Child
 from monoceros.supervisor.events import AwaitChange, BackOff, Decline, GiveUp, ReloadFailed
 from monoceros.supervisor.handle import State
@@ -68,9 +68,10 @@ def asked(name: str, what: str) -> None:
     logger.info("Received %s: %s.", name, what)
 
 
-def unusable_options(error: Exception) -> None:
-    """Log that a reload fails before it begins."""
-    logger.error("The reload failed, the options can't be used: %s. The workers of before go on serving.", error)
+def unusable_options(error: UsageError | SystemExit) -> None:
+    """Log that a reload fails before it begins; the reason of a SystemExit is logged already."""
+    why = f": {error}" if isinstance(error, UsageError) else ""
+    logger.error("The reload failed, the options can't be used%s. The workers of before go on serving.", why)
 
 
 def kept_options(names: list[str]) -> None:

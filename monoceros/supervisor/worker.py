@@ -7,6 +7,7 @@ The rule it keeps: a worker whose master is gone serves what it has and leaves. 
 
 import gc
 import logging
+import math
 import os
 import signal
 import threading
@@ -24,6 +25,7 @@ from monoceros.service import identity
 from monoceros.service.memory import resident_memory
 from monoceros.service.title import set_title
 from monoceros.supervisor.channel import Channel, Message, Word
+from monoceros.supervisor.rules import DRAIN_MARGIN
 from monoceros.supervisor.scoreboard import Record, Stage
 from monoceros.supervisor.signals import DUMP_SIGNAL, settle
 
@@ -132,6 +134,11 @@ class Reporter:
         record.lag = state.loop_lag
         record.rss = resident_memory()
 
+    @property
+    def beat_at(self) -> float:
+        """When the last beat was."""
+        return self._record.beat
+
     def limit_reached(self, reason: str) -> None:
         """See WorkerHost."""
         self._line.send(Word.LIMIT, reason)
@@ -190,8 +197,13 @@ class Orders:
         self._reporter.leaving()
         self.drain()
 
+    def accompany(self) -> None:
+        """The listening thread's work: listen, and when there is no master any more, do what it would do."""
+        self.listen()
+        self._see_to_the_end()
+
     def listen(self) -> None:
-        """The listening thread's work: obey the master until it is gone, then leave without being told."""
+        """Obey the master until it is gone, then leave without being told."""
         while True:
             try:
                 messages = self._line.receive()
@@ -203,6 +215,19 @@ class Orders:
                 self._obey(message)
             for sock in self._line.take_sockets():
                 sock.close()  # of a slot that was covered and left again at once
+
+    def _see_to_the_end(self) -> None:
+        """End a worker that doesn't finish, or whose event loop is blocked."""
+        config = self._config
+        grace = config.timeout_graceful_shutdown
+        end = math.inf if grace is None else time.monotonic() + grace + DRAIN_MARGIN
+        silence = config.timeout_worker or math.inf
+        while time.monotonic() < min(end, self._reporter.beat_at + silence):
+            time.sleep(BEAT_INTERVAL)
+        logger.critical(
+            "Worker [%d] has no master and doesn't end: it is ended.\n%s", os.getpid(), stacks_of(None, self._server)
+        )
+        os._exit(EXIT_CRASHED)
 
     def _obey(self, message: Message) -> None:
         match message.word:
@@ -297,7 +322,7 @@ def work(assignment: Assignment, line: Channel, make_server: Callable[[Config], 
             }
         )
         reporter.begin_beating()
-        threading.Thread(target=orders.listen, name="monoceros-listening", daemon=True).start()
+        threading.Thread(target=orders.accompany, name="monoceros-listening", daemon=True).start()
         _serve_as(config)
         return server.run_worker(assignment.sockets, host=reporter)
     except (StartupError, UsageError) as error:

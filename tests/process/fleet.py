@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tests.process.asking import Client
+from tests.process.asking import Client, ask
 from tests.process.serving import PATIENCE, Serving, alive, serving, until
 
 _APP = """
@@ -146,6 +146,11 @@ def all_children(pid: int) -> set[int]:
     """The living children of a process, whatever they are."""
     pids = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
     return {each for each in pids if parent_of(each) == pid and alive(each)}
+
+
+def only(port: int, version: str) -> None:
+    """Wait until nothing but one version answers; old workers may still take what they were told late not to take."""
+    until(lambda: {ask(port).split()[1] for _ in range(20)} == {version}, f"answers of {version} alone")
 
 
 def end_of(pid: int) -> None:

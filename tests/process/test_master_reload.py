@@ -18,6 +18,7 @@ from tests.process.fleet import (
     end_of,
     has,
     masters,
+    only,
     ready,
     source,
     title_of,
@@ -42,7 +43,7 @@ def reload(server: Serving, directory: Path, code: str) -> None:
 
 def is_replaced(server: Serving, version: str) -> None:
     """Wait until the reload is over, and see that nothing but new code answers."""
-    until(lambda: ask(server.port).endswith(f" {version}"), f"version {version}")
+    only(server.port, version)
     until(lambda: title_of(server.pid).startswith("monoceros: master ["), "the end of the reload")
     assert {ask(server.port).split()[1] for _ in range(20)} == {version}
 

@@ -19,6 +19,7 @@ from tests.process.fleet import (
     all_children,
     end_of,
     has,
+    only,
     source,
     title_of,
 )
@@ -351,7 +352,7 @@ def test_after_a_storm_of_signals_it_still_serves(directory: Path, options: tupl
             time.sleep(0.04)
         (directory / "app.py").write_text(source("two"))
         server.send(signal.SIGHUP)
-        until(lambda: ask(server.port).endswith(" two"), "the newest code")
+        only(server.port, "two")
         until(lambda: title_of(server.pid) == "monoceros: master [app:app]", "the end of the reload")
         has(server.pid, 2)
         assert {ask(server.port).split()[1] for _ in range(20)} == {"two"}

@@ -21,6 +21,7 @@ from tests.process.fleet import (
     end_of,
     has,
     masters,
+    only,
     ready,
     refuses,
     second_master,
@@ -70,7 +71,7 @@ def test_a_second_master_serves_beside_the_first_and_alone_after_its_end(
         if number == signal.SIGQUIT:  # which cuts what is running
             server.send(number)
             assert server.process.wait(PATIENCE) == 0
-        assert {ask(port).split()[1] for _ in range(20)} == {"two"}
+        only(port, "two")
         assert not refuses(port)
         holds(path, second)
         assert not path.with_name("pid.oldbin").exists()

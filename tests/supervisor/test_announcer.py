@@ -90,6 +90,16 @@ def test_a_life_is_told_in_the_words_of_the_service_manager(manager: Manager) ->
     speaker.close()
 
 
+def test_a_reload_that_does_not_begin_is_ended_for_who_waits_for_it(manager: Manager) -> None:
+    """A unit of Type=notify-reload does."""
+    speaker = announcer(manager)
+    speaker.announce(Condition.SERVING, [READY], 1)
+    manager.heard()
+    speaker.decline_reload()
+    assert manager.heard() == ["RELOADING=1", "READY=1"]
+    speaker.close()
+
+
 def test_what_has_not_changed_is_not_said_again(manager: Manager) -> None:
     speaker = announcer(manager)
     speaker.announce(Condition.SERVING, [READY], 1)
