@@ -39,6 +39,7 @@ format: $(STAMP)
 
 docs: $(STAMP)
 	$(BIN)/python -m monoceros.options.docs
+	$(BIN)/python -m monoceros.workers.docs
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks

@@ -1,5 +1,7 @@
 """CPU time per request, Monoceros beside Uvicorn: `python -m benchmarks [--rounds 5] [--seconds 3] [--json PATH]`.
 
+Under Gunicorn, beside uvicorn-worker: `python -m benchmarks.gunicorn`, with the same options.
+
 One worker each, uvloop and httptools, 64 keep-alive connections. The servers stand on one core and the load on another,
 in turns, so that what disturbs the machine disturbs both; the figure is the median of the rounds, and the ratio of two
 medians is what counts. Absolute times mean nothing on a shared machine.
@@ -30,13 +32,15 @@ class Contender:
 
     Attributes:
         name: how the report calls it.
-        command: the command line, to which the port is appended.
+        command: the command line, to which the address is appended.
+        address: what is appended, with the port in it.
         rate: requests per second, one figure a round.
         cpu: microseconds of CPU time per request, one figure a round.
     """
 
     name: str
     command: list[str]
+    address: str = "{port}"
     rate: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
 
@@ -65,9 +69,8 @@ def serving(contender: Contender) -> Iterator[tuple[int, int]]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    process = subprocess.Popen(
-        [*_pinned(0), *contender.command, str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    command = [*_pinned(0), *contender.command, contender.address.format(port=port)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 15
         while not _listens(port):
@@ -93,24 +96,39 @@ def measure(contender: Contender, port: int, pid: int, connections: int, seconds
 
 
 def run_case(title: str, access_log: bool, kind: str, options: argparse.Namespace) -> dict[str, object]:
-    """Measure both servers in turns, and print a line each."""
+    """Start both servers, and measure them."""
     servers = contenders(access_log)
     with serving(servers[0]) as first, serving(servers[1]) as second:
-        for contender, (port, pid) in zip(servers, (first, second), strict=True):
-            measure(contender, port, pid, options.connections, 0.5, kind)  # warm
-            contender.rate.clear()
-            contender.cpu.clear()
-        for _ in range(options.rounds):
-            for contender, (port, pid) in zip(servers, (first, second), strict=True):
-                measure(contender, port, pid, options.connections, options.seconds, kind)
+        return alternate(title, servers, [first, second], kind, options)
+
+
+def alternate(
+    title: str, servers: list[Contender], running: list[tuple[int, int]], kind: str, options: argparse.Namespace
+) -> dict[str, object]:
+    """Measure both servers in turns, print a line each, and return all figures.
+
+    Arguments:
+        title: what is measured.
+        servers: ours and the peer.
+        running: the port and the process of each.
+        kind: of the request, "small" or "usual".
+        options: `rounds`, `seconds` and `connections`.
+    """
+    for contender, (port, pid) in zip(servers, running, strict=True):
+        measure(contender, port, pid, options.connections, 0.5, kind)  # warm
+        contender.rate.clear()
+        contender.cpu.clear()
+    for _ in range(options.rounds):
+        for contender, (port, pid) in zip(servers, running, strict=True):
+            measure(contender, port, pid, options.connections, options.seconds, kind)
     ours, theirs = servers
     print(f"\n{title}")
     for contender in servers:
         noise = "  NOISY" if contender.spread > NOISY else ""
         rate = statistics.median(contender.rate)
-        print(f"  {contender.name:10} {contender.median:7.2f} us CPU a request  {rate:9.0f} requests/s"
+        print(f"  {contender.name:14} {contender.median:7.2f} us CPU a request  {rate:9.0f} requests/s"
               f"  spread {contender.spread:4.0%}{noise}")  # fmt: skip
-    print(f"  ratio      {ours.median / theirs.median:7.2f}")
+    print(f"  {'ratio':14} {ours.median / theirs.median:7.2f}")
     return {
         "case": title,
         "ratio": ours.median / theirs.median,
@@ -118,14 +136,22 @@ def run_case(title: str, access_log: bool, kind: str, options: argparse.Namespac
     }
 
 
-def main() -> None:
-    """Measure the small GET with few and with four fields, and with the access log on at both."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+def options_of(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """Read the command line.
+
+    Arguments:
+        parser: a new one.
+    """
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--json", type=Path, help="write all rounds to this file")
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Measure the small GET with few and with four fields, and with the access log on at both."""
+    options = options_of(argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__))
     print(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}, {os.cpu_count()} cores")
     cases = [
         run_case("GET with one field, access log off", False, "small", options),

@@ -170,6 +170,7 @@ class Config(Attributes):
             use_colors=self.use_colors,
             access_log=self.access_log,
             access_log_file=self.access_log_file,
+            access_log_format=self.access_log_format,
         )
 
     def check(self) -> None:

@@ -1,68 +1,35 @@
-"""The access log: a line per request for a fraction of a LogRecord's price, as long as nobody can tell the difference.
+"""The access log in its default look: method, path and status of each request.
 
-Knows the access logger, text and a descriptor. May not know asyncio: the server hands it the loop's `call_soon` and
-calls `review` at each tick. The rules it keeps: a line looks as `AccessFormatter` would show it; once somebody touches
-the logger, its handler or its formatter, lines go through `logging`; no reader of the log makes the server wait.
-
-    fast     every setting as `LOGGING_CONFIG` leaves it: format, collect, one write per turn of the loop
-    relayed  anything else that logs at INFO: an ordinary record, `args` being the five parts
-    silent   the logger isn't enabled for INFO or has no handler; or the stream of the fast way is gone
+Knows what `AccessFormatter` shows; how lines reach a stream is `direct`'s. The rules it keeps: a line looks as
+`AccessFormatter` would show it, and a usual one is a single call; what isn't fast is an ordinary record, `args` being
+the five parts.
 """
 
-import contextlib
-import io
 import logging
-import os
-import select
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import NamedTuple
 
+from monoceros.logs.direct import DirectLog
 from monoceros.logs.formatters import AccessFormatter
 from monoceros.logs.lines import escape
-from monoceros.logs.writer import LineWriter
 
 ACCESS_MESSAGE = '%s - "%s %s HTTP/%s" %d'
 
 _HELD_STATUSES = 64  # applications use a dozen; one that counts through them all must not fill the memory
 
-_PLAIN_HANDLERS = frozenset({logging.StreamHandler, logging.FileHandler})  # what is derived from them may do more
 
-_OVERRIDABLE = frozenset({"emit", "filter", "format", "handle"})
-
-
-class _Shape(NamedTuple):
-    """All that fast lines depend on. Equal shapes: nothing changed since the last review."""
+class _Look(NamedTuple):
+    """What a line's look depends on, as the formatter would make it."""
 
     formatter: AccessFormatter
     use_colors: bool
     level_name: str
-    stream: io.TextIOWrapper
-    descriptor: int
-    file: tuple[int, int]  # device and inode: a log that is reopened (logs/reopen.py) keeps its descriptor
 
 
-class AccessLog:
-    """Writes one line per answered request. Not thread-safe: all calls belong on the event loop's thread.
+class AccessLog(DirectLog):
+    """Writes one line per answered request; see `DirectLog` for the arguments."""
 
-    Arguments:
-        call_soon: runs a function in the next turn of the event loop.
-        access_logger: where accesses are logged.
-        error_logger: where it is said that lines were dropped or can't be written.
-    """
-
-    __slots__ = (
-        "_access_logger",
-        "_before_request",
-        "_call_soon",
-        "_closed",
-        "_error_logger",
-        "_lines",
-        "_prefix",
-        "_relayed",
-        "_shape",
-        "_tails",
-        "_writer",
-    )
+    __slots__ = ("_before_request", "_look", "_prefix", "_tails")
 
     def __init__(
         self,
@@ -70,19 +37,12 @@ class AccessLog:
         access_logger: logging.Logger,
         error_logger: logging.Logger,
     ) -> None:
-        self._call_soon = call_soon
-        self._access_logger = access_logger
-        self._error_logger = error_logger
-        self._lines: list[str] = []
         self._prefix = ""
         self._before_request = ""
+        self._look: _Look | None = None
         # Status -> the line's end. Empty unless lines are fast, so that one look-up tells both.
         self._tails: dict[int, str] = {}
-        self._shape: _Shape | None = None
-        self._writer: LineWriter | None = None
-        self._relayed = False
-        self._closed = False
-        self.review()
+        super().__init__(call_soon, access_logger, error_logger)
 
     def log(self, client: str, method: str, path: str, http_version: str, status: int) -> None:
         """Log one answered request.
@@ -106,53 +66,11 @@ class AccessLog:
 
     __call__ = log
 
-    def review(self) -> None:
-        """Look at the logger again, and say how many lines were dropped. The server calls it once a second."""
-        if self._closed:
-            return
-        shape = _shape_of(self._access_logger)
-        self.flush()
-        if shape != self._shape:
-            self._end_writing()
-            self._begin_writing(shape)
-        elif self._writer is not None and self._writer.takes_data():
-            self._report_dropped(self._writer)
-        self._relayed = (
-            shape is None and self._access_logger.isEnabledFor(logging.INFO) and self._access_logger.hasHandlers()
-        )
-
-    def flush(self) -> None:
-        """Write the collected lines now. Never raises for what the descriptor says: it ends the log instead."""
-        writer, shape = self._writer, self._shape
-        if writer is None or shape is None:
-            return
-        try:
-            closed = shape.stream.closed
-        except ValueError:  # detached
-            closed = True
-        if closed:
-            # A file's handler was closed, as `dictConfig` does it: the number may be a client's connection by now.
-            self._lose_stream(writer)
-            return
-        data = "".join(self._lines).encode("ascii", "backslashreplace")
-        self._lines.clear()
-        try:
-            writer.write(data)
-        except OSError as exc:
-            self._give_up(exc)
-
-    def close(self) -> None:
-        """Write what is left and say what was dropped. A request that ends after this goes through `logging`."""
-        self.flush()
-        self._relayed = self._relayed or self._writer is not None
-        self._closed = True
-        self._end_writing()
-
     def _log_uncommon(self, client: str, method: str, path: str, http_version: str, status: int) -> None:
         """The first line with a status, one with something to escape or in colours, and every line that isn't fast."""
-        if self._shape is not None and self._writer is not None:
+        if self._look is not None and self._writer is not None:
             request = f"{escape(method)} {escape(path)} HTTP/{escape(http_version)}"
-            tail = self._tails.get(status) or self._new_tail(self._shape.formatter, status)
+            tail = self._tails.get(status) or self._new_tail(self._look.formatter, status)
             if not self._lines:
                 self._call_soon(self.flush)
             self._lines.append(f"{self._prefix}{escape(client)}{self._before_request}{request}{tail}")
@@ -168,99 +86,20 @@ class AccessLog:
         tail = self._tails[status] = f'{after_request}" {formatter.get_status_code(status)}\n'
         return tail
 
-    def _begin_writing(self, shape: _Shape | None) -> None:
-        self._shape = shape
-        if shape is None:
-            return
-        formatter = shape.formatter
-        self._prefix = formatter.level_prefix(shape.level_name, logging.INFO) + " "
-        self._before_request = ' - "' + formatter.emphasise("\n").partition("\n")[0]
-        with contextlib.suppress(OSError, ValueError):
-            shape.stream.flush()  # what was printed before comes before
-        try:
-            self._writer = LineWriter(shape.descriptor)
-        except OSError as exc:
-            self._give_up(exc)
+    def _look_of(self, formatter: logging.Formatter) -> Hashable | None:
+        """See DirectLog: the default look, in colours or not."""
+        self._look = None
+        if isinstance(formatter, AccessFormatter) and formatter.has_default_look():
+            look = self._look = _Look(formatter, formatter.use_colors, logging.getLevelName(logging.INFO))
+            self._prefix = formatter.level_prefix(look.level_name, logging.INFO) + " "
+            self._before_request = ' - "' + formatter.emphasise("\n").partition("\n")[0]
+        return self._look
 
     def _end_writing(self) -> None:
         self._tails.clear()
-        self._lines.clear()
-        writer, self._writer = self._writer, None
-        if writer is not None:
-            writer.close()
-            self._report_dropped(writer)
-
-    def _lose_stream(self, writer: LineWriter) -> None:
-        writer.dropped += len(self._lines)
-        self._end_writing()
-        self.review()
-
-    def _report_dropped(self, writer: LineWriter) -> None:
-        if writer.dropped:
-            count, writer.dropped = writer.dropped, 0
-            self._error_logger.warning("Access log: %d lines dropped, because %s took no data.", count, self._place())
-
-    def _give_up(self, exc: OSError) -> None:
-        self._end_writing()
-        self._error_logger.error("Access log ended: can't write to %s: %s.", self._place(), exc.strerror or exc)
-
-    def _place(self) -> str:
-        if self._shape is None:
-            return "its stream"
-        with contextlib.suppress(ValueError):  # detached
-            if isinstance(self._shape.stream.name, str):
-                return self._shape.stream.name
-        return f"descriptor {self._shape.descriptor}"
+        super()._end_writing()
 
 
 def open_access_log(call_soon: Callable[[Callable[[], None]], object]) -> AccessLog:
     """The access log of a server process, on the loggers "monoceros.access" and "monoceros.error"."""
     return AccessLog(call_soon, logging.getLogger("monoceros.access"), logging.getLogger("monoceros.error"))
-
-
-def _shape_of(logger: logging.Logger) -> _Shape | None:
-    """What fast lines depend on, or None as soon as anything isn't as `LOGGING_CONFIG` leaves it."""
-    if (
-        type(logger) is not logging.Logger
-        or not logger.isEnabledFor(logging.INFO)
-        or logger.propagate
-        or logger.filters
-        or len(logger.handlers) != 1
-    ):
-        return None
-    handler = logger.handlers[0]
-    if (
-        not isinstance(handler, logging.StreamHandler)
-        or type(handler) not in _PLAIN_HANDLERS
-        or handler.level > logging.INFO
-        or handler.filters
-        or handler.terminator != "\n"
-        or not _OVERRIDABLE.isdisjoint(vars(handler))
-    ):
-        return None
-    formatter, stream = handler.formatter, handler.stream
-    if not isinstance(formatter, AccessFormatter) or not formatter.has_default_look():
-        return None
-    descriptor = _descriptor_of(stream)
-    if descriptor is None:
-        return None
-    level_name = logging.getLevelName(logging.INFO)
-    return _Shape(formatter, formatter.use_colors, level_name, stream, *descriptor)
-
-
-def _descriptor_of(stream: object) -> tuple[int, tuple[int, int]] | None:
-    """The descriptor that a text stream ends in and the file behind it, if the stream only encodes what it is given.
-
-    Streams that compress, copy or capture have a descriptor as well, and are left alone.
-    """
-    if type(stream) is not io.TextIOWrapper or not hasattr(select, "poll"):
-        return None
-    try:
-        binary = stream.buffer
-        raw = binary.raw if type(binary) is io.BufferedWriter else binary
-        if type(raw) is not io.FileIO or "A".encode(stream.encoding) != b"A":
-            return None
-        status = os.fstat(stream.fileno())
-        return stream.fileno(), (status.st_dev, status.st_ino)
-    except (OSError, ValueError):  # closed or detached
-        return None

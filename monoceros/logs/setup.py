@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import IO, Any, TypeAlias
 
 from monoceros.errors import UsageError
+from monoceros.logs.atoms import compile_format
+from monoceros.logs.formatted import show_lines_alone
 from monoceros.logs.formatters import (
     ACCESS_FORMAT,
     DEFAULT_FORMAT,
@@ -70,6 +72,7 @@ def configure(
     use_colors: bool | None = None,
     access_log: bool = True,
     access_log_file: str | os.PathLike[str] | None = None,
+    access_log_format: str | None = None,
 ) -> None:
     """Configure the process's logging.
 
@@ -83,10 +86,14 @@ def configure(
         access_log_file: the access logger's lines are appended to this file, and go nowhere else: as its first handler
             formats them, or by `ACCESS_FORMAT`, without colours. A logger that the config left without a level or
             disabled logs at INFO. None leaves its handlers as they are; without an access log nothing is opened.
+        access_log_format: the format of the access log's lines, which stand alone then: handlers that have no formatter
+            or the default access look lose it. None is that look.
 
-    Raises UsageError for a config that can't be read or applied, for an unknown level, and for a file that can't be
-    opened.
+    Raises UsageError for a config that can't be read or applied, for an unknown level, for a file that can't be opened,
+    and for a format that can't be compiled.
     """
+    if access_log_format is not None:
+        compile_format(access_log_format)
     logging.addLevelName(TRACE_LOG_LEVEL, "TRACE")
     level = _level_number(log_level)
     if log_config is not None:
@@ -100,6 +107,8 @@ def configure(
         access_logger.propagate = False
     elif access_log_file is not None:
         _log_to_file(access_logger, access_log_file)
+    if access_log_format is not None:
+        show_lines_alone(access_logger)
 
 
 def _log_to_file(access_logger: logging.Logger, path: str | os.PathLike[str]) -> None:

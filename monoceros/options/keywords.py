@@ -71,6 +71,12 @@ class Keywords(TypedDict, total=False):
     limit_request_fields: int
     limit_request_field_size: int
     limit_request_head: int
+    limit_connections: int | None
+    proxy_protocol: Literal["off", "v1", "v2", "auto"]
+    proxy_allow_ips: list[str] | str | None
+    secure_scheme_headers: dict[str, str] | None
+    header_map: Literal["drop", "refuse", "dangerous"]
+    forwarder_headers: list[str] | str | None
     bind: list[str] | str | None
     uds_permissions: int | str | None
     reuse_port: bool
@@ -79,6 +85,7 @@ class Keywords(TypedDict, total=False):
     preload: bool
     drain_delay: float
     access_log_file: str | os.PathLike[str] | None
+    access_log_format: str | None
     pid_file: str | os.PathLike[str] | None
     user: str | int | None
     group: str | int | None
@@ -150,6 +157,12 @@ class Attributes:
     limit_request_fields: int
     limit_request_field_size: int
     limit_request_head: int
+    limit_connections: int | None
+    proxy_protocol: Literal["off", "v1", "v2", "auto"]
+    proxy_allow_ips: list[str] | str
+    secure_scheme_headers: dict[str, str] | None
+    header_map: Literal["drop", "refuse", "dangerous"]
+    forwarder_headers: list[str] | None
     bind: list[Any]
     uds_permissions: int | None
     reuse_port: bool
@@ -158,6 +171,7 @@ class Attributes:
     preload: bool
     drain_delay: float
     access_log_file: str | os.PathLike[str] | None
+    access_log_format: str | None
     pid_file: str | os.PathLike[str] | None
     user: str | int | None
     group: str | int | None

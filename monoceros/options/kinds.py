@@ -246,6 +246,36 @@ def fields() -> Kind:
     )
 
 
+def field_names() -> Kind:
+    """Names of header fields: a list, or text with commas."""
+
+    def convert(given: object) -> object:
+        names = [name.strip() for name in given.split(",")] if isinstance(given, str) and given else given
+        values = _strings(names, (str,)) if names else []
+        if not all(isinstance(name, str) and _TOKEN.fullmatch(name) for name in values):
+            raise ValueError
+        return values
+
+    return Kind(
+        "a list of header fields", "names separated by commas, or *,", convert, "list[str] | str | None", "NAMES"
+    )
+
+
+def field_values() -> Kind:
+    """Names of header fields, each with a value, for Python only; None is another thing than an empty table."""
+
+    def convert(given: object) -> object:
+        if given is None:
+            return None
+        if not isinstance(given, Mapping) or not all(isinstance(value, str) for value in given.values()):
+            raise ValueError
+        return dict(_field(pair) for pair in given.items())
+
+    return Kind(
+        "a table of header fields", "a dict of names and values, or None,", convert, "dict[str, str] | None", ""
+    )
+
+
 def log_level(levels: tuple[str, ...]) -> Kind:
     """A level's name in any case, or its number."""
 

@@ -72,6 +72,15 @@ SERVICE_OPTIONS: tuple[Option, ...] = (
         section=Section.LOGGING,
     ),
     Option(
+        name="access_log_format",
+        kind=kinds.text(optional=True, metavar="FORMAT"),
+        default=None,
+        help="The format of the access log: text with Gunicorn's atoms, such as `%(h)s %(r)s %(s)s %({user-agent}i)s`, "
+        "or `json`: one JSON object a line. A line is written when its request is over. Unset: client, request line "
+        "and status.",
+        section=Section.LOGGING,
+    ),
+    Option(
         name="pid_file",
         kind=kinds.path(),
         default=None,

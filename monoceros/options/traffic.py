@@ -281,4 +281,59 @@ OWN_OPTIONS: tuple[Option, ...] = (
         help="The largest head of a request, in bytes; then 431.",
         section=Section.LIMITS,
     ),
+    Option(
+        name="limit_connections",
+        kind=kinds.limit(),
+        default=None,
+        help="Connections that a worker holds at once, idle ones included; more wait in the backlog until one closes. "
+        "0 or none: any number.",
+        section=Section.LIMITS,
+    ),
+    Option(
+        name="proxy_protocol",
+        kind=kinds.choice("off", "v1", "v2", "auto"),
+        default="off",
+        help="Take the client's address from the PROXY header that a load balancer puts at the beginning of each "
+        "connection, before TLS if that is served; without one a connection is refused. Whether forwarded headers are "
+        "believed is then decided by the address it names.",
+        section=Section.PROXY,
+    ),
+    Option(
+        name="proxy_allow_ips",
+        kind=kinds.trusted(),
+        default=None,
+        otherwise="127.0.0.1,::1",
+        help="The load balancers that may send PROXY headers, written as forwarded_allow_ips is; `unix:` is the peers "
+        "of a unix socket. Other connections are refused while proxy_protocol is on.",
+        section=Section.PROXY,
+        attribute="list[str] | str",
+    ),
+    Option(
+        name="secure_scheme_headers",
+        kind=kinds.field_values(),
+        default=None,
+        help="Request fields by which trusted proxies tell the scheme, each with the value that means https; any other "
+        "value means http, and a request whose fields contradict each other is refused. Unset: X-Forwarded-Proto has "
+        "the scheme itself.",
+        section=Section.PROXY,
+        places=Place.KEYWORD,
+    ),
+    Option(
+        name="header_map",
+        kind=kinds.choice("drop", "refuse", "dangerous"),
+        default="dangerous",
+        help="What becomes of request fields with an underscore in their names, which applications may take for others "
+        "with a hyphen: `drop` leaves them out, `refuse` answers with 400, `dangerous` passes them on.",
+        section=Section.PROXY,
+        places=Place.KEYWORD,
+    ),
+    Option(
+        name="forwarder_headers",
+        kind=kinds.field_names(),
+        default=None,
+        help="Fields with an underscore that trusted proxies may send whatever header_map says; `*` is all.",
+        section=Section.PROXY,
+        places=Place.KEYWORD,
+        attribute="list[str] | None",
+    ),
 )

@@ -4,6 +4,7 @@ import asyncio
 
 from monoceros.protocol.context import NEVER, Context
 from monoceros.protocol.scope import client_label, connection_scope
+from monoceros.wire.proxy_protocol import Ends
 
 GOODBYE = 5
 """Seconds that the peer of a TLS connection has to agree to its end, counted from when it has read all: a client that
@@ -16,6 +17,8 @@ class Connection(asyncio.Protocol):
     Attributes:
         client: the peer's address as the log shows it.
         deadline: the tick at which `deadline_passed` is due.
+        ends: those of the connection that was forwarded on this one, as a PROXY header names them; None for its own.
+            Set before the connection is made.
         write_paused: the peer reads too slowly; `drain` waits for it.
     """
 
@@ -23,12 +26,13 @@ class Connection(asyncio.Protocol):
         "_context",
         "_drained",
         "_reading_paused",
+        "_rewrite",
         "_spared",
         "_template",
         "_transport",
-        "_trusted",
         "client",
         "deadline",
+        "ends",
         "write_paused",
     )
 
@@ -41,14 +45,15 @@ class Connection(asyncio.Protocol):
         self._spared = -1
         self.write_paused = False
         self.deadline = NEVER
+        self.ends: Ends | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take a connection that was accepted."""
         context = self._context
         self._transport = transport  # type: ignore[assignment]
-        self._template = connection_scope(transport, context.root_path)
+        self._template = connection_scope(transport, context.root_path, self.ends)
         peer = self._template["client"]
-        self._trusted = context.trusts(peer[0] if peer else None)
+        self._rewrite = context.rewriter(peer[0] if peer else None)
         self.client = client_label(self._template)
         context.connections.add(self)
 

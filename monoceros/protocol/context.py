@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from monoceros.asgi import Application, Scope
+from monoceros.protocol.exchange import Observer
 from monoceros.wire.engine import FrameEngine
 from monoceros.wire.framing import HeadLimits
 from monoceros.wire.reader import FieldParser
@@ -101,9 +102,10 @@ class Context:
         holds_unsent: tells whether a transport holds what the peer hasn't taken yet.
         lasting: connections persist after a response. False while draining, and without keep-alive.
         access_log: logs one response, or None.
+        observer: is told of requests, or None. With one, connections are of the class that tells it.
         websocket_log: logs the outcome of a handshake: client, path, status or None if accepted.
-        trusts: tells whether the peer at an address may speak for others.
-        rewrite_scope: puts what a trusted peer says of its client into the scope.
+        rewriter: returns what is done to the scopes of a peer at an address, or None: what a trusted one says of its
+            client is put in. It may raise a RequestError.
     """
 
     __slots__ = (
@@ -122,14 +124,14 @@ class Context:
         "limits",
         "loop",
         "make_parser",
+        "observer",
         "request_limit",
         "requests",
-        "rewrite_scope",
+        "rewriter",
         "root_path",
         "running",
         "state",
         "tick",
-        "trusts",
         "websocket",
         "websocket_log",
     )
@@ -167,9 +169,9 @@ class Context:
         self.holds_unsent: Callable[[asyncio.Transport], bool] = _buffers
         self.lasting = True
         self.access_log: Callable[[str, str, str, str, int], None] | None = None
+        self.observer: Observer | None = None
         self.websocket_log: Callable[[str, str, int | None], None] | None = None
-        self.trusts: Callable[[str | None], bool] = _trust_nobody
-        self.rewrite_scope: Callable[[Scope], None] = _leave_scope
+        self.rewriter: Callable[[str | None], Callable[[Scope], None] | None] = _trust_nobody
 
     def request_ended(self) -> None:
         """Count a response that is complete, or a session that has ended."""
@@ -208,9 +210,5 @@ def _buffers(transport: asyncio.Transport) -> bool:
     return transport.get_write_buffer_size() > 0
 
 
-def _trust_nobody(host: str | None) -> bool:
-    return False
-
-
-def _leave_scope(scope: Scope) -> None:
-    pass
+def _trust_nobody(host: str | None) -> None:
+    return None

@@ -8,9 +8,10 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 
-from monoceros.asgi import Scope
+from monoceros.asgi import Headers, Scope
 from monoceros.errors import RequestError
 from monoceros.protocol.connection import GOODBYE, Connection, drop
+from monoceros.protocol.content import COPIED, write_content
 from monoceros.protocol.context import NEVER, Context
 from monoceros.protocol.cycle import HTTPCycle, Response
 from monoceros.protocol.scope import client_label, fill_scope, turn_into_websocket
@@ -18,15 +19,7 @@ from monoceros.protocol.session import WebSocketSession
 from monoceros.wire.framing import PLAIN, Traits
 from monoceros.wire.handshake import read_upgrade, wants_websocket
 from monoceros.wire.reader import Reading, RequestReader
-from monoceros.wire.response import (
-    BODILESS,
-    CONTINUE,
-    LAST_CHUNK,
-    encode_chunk,
-    encode_head,
-    encode_switch,
-    encode_whole,
-)
+from monoceros.wire.response import BODILESS, CONTINUE, LAST_CHUNK, encode_head, encode_switch, encode_whole
 
 logger = logging.getLogger("monoceros.error")
 
@@ -36,9 +29,6 @@ a reset can overtake the response (RFC 9112, section 9.6)."""
 
 UNREAD_BODY = 1 << 20
 """Octets of a body that nobody read which are skipped to keep the connection; with more to come it is closed."""
-
-COPIED = 65536
-"""Content of at most so many octets is joined to its head or chunk size, for one write; more isn't worth the copy."""
 
 _BODY, _ANSWER = Reading.BODY, Reading.ANSWER
 _PLAIN = (b"content-type", b"text/plain; charset=utf-8")
@@ -127,8 +117,8 @@ class HTTP1Connection(Connection):
         scope = self._scope = self._template.copy()
         fill_scope(scope, method, target, context.root_path, fields)
         scope["state"] = context.state.copy()
-        if self._trusted:
-            context.rewrite_scope(scope)
+        if self._rewrite is not None:
+            self._rewrite(scope)
         self.deadline = NEVER
         self._head_begun = False
         self._method = method
@@ -136,6 +126,8 @@ class HTTP1Connection(Connection):
         self._traits = traits
         if traits is not PLAIN:
             scope["http_version"] = traits.http_version
+        if context.observer is not None:
+            self._request_begun()
         if context.limit_concurrency is not None and context.is_full():
             self._answer_busy()
         elif not (traits.upgrade and self._start_session(fields)):
@@ -203,7 +195,7 @@ class HTTP1Connection(Connection):
             self._transport.write(head + body)
         else:
             self._transport.write(head)
-            self._write_content(body, more)
+            write_content(self._transport, body, more, self._chunked)
         if not more:
             self._answered()
         return length
@@ -211,7 +203,7 @@ class HTTP1Connection(Connection):
     def write_body(self, body: bytes, more: bool) -> None:
         """See ResponseSink."""
         if body:
-            self._write_content(body, more)
+            write_content(self._transport, body, more, self._chunked)
         elif self._chunked and not more:
             self._transport.write(LAST_CHUNK)
         if not more:
@@ -318,6 +310,9 @@ class HTTP1Connection(Connection):
         client = self.client if scope["client"] is self._template["client"] else client_label(scope)
         log(client, self._method, self._target.decode("ascii"), self._traits.http_version, status)
 
+    def _request_begun(self) -> None:
+        """There is an observer: see `ObservedConnection`."""
+
     def _answered(self) -> None:
         """A response is complete."""
         context = self._context
@@ -349,16 +344,6 @@ class HTTP1Connection(Connection):
         timeout = self._context.head_timeout
         self.deadline = self._context.tick + timeout if timeout else NEVER
 
-    def _write_content(self, body: bytes, more: bool) -> None:
-        if not self._chunked:
-            self._transport.write(body)
-        elif len(body) <= COPIED:
-            self._transport.write(encode_chunk(body) if more else encode_chunk(body) + LAST_CHUNK)
-        else:
-            self._transport.write(b"%x\r\n" % len(body))
-            self._transport.write(body)
-            self._transport.write(b"\r\n" if more else b"\r\n" + LAST_CHUNK)
-
     def _refuse(self, exc: RequestError) -> None:
         """Answer what can't be served, and close (RFC 9112, section 2.2)."""
         where = f" from {self.client}" if self.client else ""
@@ -369,9 +354,10 @@ class HTTP1Connection(Connection):
             if cycle.response in (Response.STREAMING, Response.COMPLETE):
                 self.break_off()
                 return
-        body = exc.reason.encode() + b"\n"
-        headers = [_PLAIN, *getattr(exc, "headers", ())]
-        head, *_ = encode_head(exc.status, headers, self._context.defaults, len(body), False, True, False)
+        self._write_refusal(exc.status, [_PLAIN, *getattr(exc, "headers", ())], exc.reason.encode() + b"\n")
+
+    def _write_refusal(self, status: int, headers: Headers, body: bytes) -> None:
+        head, *_ = encode_head(status, headers, self._context.defaults, len(body), False, True, False)
         self._transport.write(head + body)
         self.linger()
 

@@ -5,19 +5,24 @@ from typing import Any
 from urllib.parse import unquote
 
 from monoceros.asgi import HTTP_SPEC_VERSION, WEBSOCKET_SPEC_VERSION, Scope
+from monoceros.wire.proxy_protocol import Ends
 from monoceros.wire.target import split_absolute
 
 _HTTP = {"version": "3.0", "spec_version": HTTP_SPEC_VERSION}
 _WEBSOCKET = {"version": "3.0", "spec_version": WEBSOCKET_SPEC_VERSION}
 
 
-def connection_scope(transport: asyncio.BaseTransport, root_path: str) -> dict[str, Any]:
+def connection_scope(transport: asyncio.BaseTransport, root_path: str, ends: Ends | None = None) -> dict[str, Any]:
     """Return what the scopes of all requests of a connection have in common.
 
     `client` is None and `server` is (path, None) where the peer came through a unix socket.
+
+    Arguments:
+        transport: that of the connection.
+        root_path: the path the application is mounted below.
+        ends: those of the connection that was forwarded on this one, as a PROXY header names them; None for its own.
     """
-    peer = transport.get_extra_info("peername")
-    local = transport.get_extra_info("sockname")
+    peer, local = ends or (transport.get_extra_info("peername"), transport.get_extra_info("sockname"))
     return {
         "type": "http",
         "asgi": _HTTP.copy(),

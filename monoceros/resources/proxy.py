@@ -1,15 +1,15 @@
-"""Which peers may speak for others, and what they say: X-Forwarded-For and X-Forwarded-Proto.
+"""Which peers may speak for others, and what they say: X-Forwarded-For, and X-Forwarded-Proto or fields like it.
 
-Knows addresses and two header fields; no connection and no option. The rule it keeps: a header is believed as far as
-the hops that wrote it are trusted, read from the nearest one outwards, and what can't be understood is not trusted.
+Knows addresses and a few header fields; no connection. The rule it keeps: a header is believed as far as the hops that
+wrote it are trusted, read from the nearest one outwards, and what can't be understood is not trusted.
 """
 
 import functools
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from monoceros.asgi import Address, Scope
-from monoceros.errors import UsageError
+from monoceros.errors import RequestError, UsageError
 
 _IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -17,7 +17,8 @@ EVERYONE = "*"
 # nginx calls a peer without an address by this name, too.
 UNIX_PEERS = "unix:"
 
-_FORWARDED = frozenset({b"x-forwarded-for", b"x-forwarded-proto"})
+_CLIENTS = b"x-forwarded-for"
+_SCHEME = b"x-forwarded-proto"
 _SCHEMES = frozenset({"http", "https", "ws", "wss"})
 _WEBSOCKET_SCHEMES = {"http": "ws", "https": "wss"}
 
@@ -32,12 +33,20 @@ class TrustedHops:
         trusted: addresses, networks and names, as a list or joined by commas. `*` trusts every peer, `unix:` those of
             a unix socket, which have no address. Any other entry that is neither address nor network is a name that a
             hop in X-Forwarded-For may bear.
+        option: where they were written, for the message.
+        secure: the fields by which trusted peers tell the scheme, each with the value that means https; any other
+            value means http. None: X-Forwarded-Proto holds the scheme itself.
 
     Raises:
         UsageError: an entry with a slash that is no network; says what to write instead.
     """
 
-    def __init__(self, trusted: str | Iterable[str]) -> None:
+    def __init__(
+        self,
+        trusted: str | Iterable[str],
+        option: str = "--forwarded-allow-ips (or FORWARDED_ALLOW_IPS)",
+        secure: Mapping[str, str] | None = None,
+    ) -> None:
         entries = [entry.strip() for entry in (trusted.split(",") if isinstance(trusted, str) else trusted)]
         self._everyone = EVERYONE in entries
         self._unix = self._everyone or UNIX_PEERS in entries
@@ -46,13 +55,17 @@ class TrustedHops:
         self._names: set[str] = set()
         for entry in filter(None, entries):
             if "/" in entry:
-                self._networks.append(_network(entry))
+                self._networks.append(_network(entry, option))
                 continue
             try:
                 self._addresses.add(_unmapped(ipaddress.ip_address(entry)))
             except ValueError:
                 self._names.add(entry)
         self._trusts_host = functools.lru_cache(maxsize=_REMEMBERED)(self._judge)
+        self._secure: dict[bytes, bytes] | None = None
+        if secure is not None:
+            self._secure = {name.lower().encode("latin-1"): value.encode("latin-1") for name, value in secure.items()}
+        self._read = frozenset({_CLIENTS, _SCHEME} if self._secure is None else {_CLIENTS, *self._secure})
 
     def trusts(self, host: str | None) -> bool:
         """Tell whether a peer is trusted.
@@ -94,21 +107,37 @@ class TrustedHops:
 
         Arguments:
             scope: of type "http" or "websocket", of a connection whose peer is trusted; changed in place.
+
+        Raises:
+            RequestError: 400: fields that tell the scheme contradict each other.
         """
         hops: list[bytes] = []
-        scheme = ""
+        told: list[tuple[bytes, bytes]] = []
+        read = self._read
         for name, value in scope["headers"]:
-            if name in _FORWARDED:
-                if name == b"x-forwarded-for":
+            if name in read:
+                if name == _CLIENTS:
                     hops.append(value)
                 else:
-                    scheme = value.decode("latin-1").strip()
-        if scheme in _SCHEMES:
+                    told.append((name, value))
+        scheme = self._scheme_of(told) if told else ""
+        if scheme:
             scope["scheme"] = _WEBSOCKET_SCHEMES.get(scheme, scheme) if scope["type"] == "websocket" else scheme
         if hops:
             client = self.client_of(b",".join(hops).decode("latin-1"))
             if client is not None:
                 scope["client"] = client
+
+    def _scheme_of(self, told: list[tuple[bytes, bytes]]) -> str:
+        """Return the scheme that the fields which tell it say, "" if it is none."""
+        if self._secure is None:
+            scheme = told[-1][1].decode("latin-1").strip()
+            return scheme if scheme in _SCHEMES else ""
+        schemes = {"https" if value == self._secure[name] else "http" for name, value in told}
+        if len(schemes) > 1:
+            names = b", ".join(name for name, _ in told).decode("latin-1")
+            raise RequestError(400, f"the fields that tell the scheme contradict each other: {names}")
+        return schemes.pop()
 
     def _judge(self, host: str) -> bool:
         try:
@@ -126,11 +155,11 @@ def _unmapped(address: _IPAddress) -> _IPAddress:
     return address
 
 
-def _network(entry: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+def _network(entry: str, option: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
     try:
         return ipaddress.ip_network(entry)
     except ValueError as error:
-        problem = f"--forwarded-allow-ips (or FORWARDED_ALLOW_IPS) has {entry!r}"
+        problem = f"{option} has {entry!r}"
         if entry.startswith(UNIX_PEERS):
             raise UsageError(f"{problem}: write {UNIX_PEERS!r} to trust the peers of a unix socket.") from error
         try:

@@ -1,6 +1,7 @@
 """Accepting connections: a bounded number at a time, so that it can pause, resume, and stop without losing any.
 
-asyncio's own servers can do neither on uvloop, and call `listen` again with a backlog of their own.
+asyncio's own servers can do neither on uvloop, and call `listen` again with a backlog of their own. The rule it keeps:
+a connection that can't be held now waits in the backlog; it isn't accepted to be turned away.
 """
 
 import asyncio
@@ -8,7 +9,12 @@ import errno
 import logging
 import ssl
 from collections.abc import Callable, Sequence
+from functools import partial
 from socket import socket
+
+from monoceros.errors import RequestError
+from monoceros.server.proxied import ProxyHeaders
+from monoceros.wire.proxy_protocol import Ends
 
 logger = logging.getLogger("monoceros.error")
 
@@ -32,9 +38,12 @@ class Acceptor:
     Arguments:
         loop: the event loop.
         sockets: the first listeners. All are the caller's to close.
-        make_protocol: makes the protocol of one connection.
+        make_protocol: makes the protocol of one connection; where a PROXY header names the ends of that, of these.
         tls: the TLS context, or None.
         tls_shutdown_timeout: seconds the end of a TLS connection may take; None leaves it to the loop.
+        proxied: reads the PROXY header of each connection, or None if there is none to read.
+        limit: how many connections may be held at once, or None for any number.
+        held: counts the connections that are open.
 
     Attributes:
         sockets: the listeners, as they are now.
@@ -44,18 +53,26 @@ class Acceptor:
         self,
         loop: asyncio.AbstractEventLoop,
         sockets: Sequence[socket],
-        make_protocol: Callable[[], asyncio.BaseProtocol],
+        make_protocol: Callable[..., asyncio.BaseProtocol],
         tls: ssl.SSLContext | None = None,
         tls_shutdown_timeout: float | None = None,
+        *,
+        proxied: ProxyHeaders | None = None,
+        limit: int | None = None,
+        held: Callable[[], int] = int,
     ) -> None:
         self._loop = loop
         self._make_protocol = make_protocol
         self._tls = tls
         self._handshake_timeout = TLS_HANDSHAKE_TIMEOUT if tls is not None else None
         self._shutdown_timeout = tls_shutdown_timeout if tls is not None else None
+        self._proxied = proxied
+        self._limit = limit
+        self._held = held
         self._opening: set[asyncio.Task[None]] = set()
         self._accepting = False
         self._exhausted = False
+        self._full = False
         self._said_so = False
         self._finishing = False
         self._finished = False
@@ -75,6 +92,7 @@ class Acceptor:
 
     def pause(self) -> None:
         """Accept no more; `start` goes on."""
+        self._full = False
         if self._accepting:
             self._accepting = False
             for sock in self.sockets:
@@ -92,6 +110,12 @@ class Acceptor:
         if self._accepting:
             self._loop.remove_reader(sock.fileno())
 
+    def make_room(self) -> None:
+        """A connection has ended: go on, if there were as many as may be."""
+        if self._full and not self._is_full():
+            self._full = False
+            self.start()
+
     def tick(self) -> None:
         """A second has passed: try again, if there was no descriptor left. Whoever calls `finish` does so by itself."""
         if self._finishing:
@@ -99,16 +123,17 @@ class Acceptor:
         if self._exhausted:
             self._exhausted = False
             self.start()
-        else:
+        elif not self._full:
             self._said_so = False
 
     def finish(self) -> bool:
-        """Accept no more, after those that wait in the backlog: closing would reset them.
+        """Accept no more, after those that wait in the backlog, be they too many: closing would reset them.
 
         Returns whether none wait any more, and the listeners may be closed. If there was no descriptor left for one,
         call it again, once another connection may have ended.
         """
         self._finishing = True
+        self._limit = None
         self.pause()
         self._exhausted = False
         for sock in () if self._finished else self.sockets:
@@ -117,14 +142,21 @@ class Acceptor:
         return self._finished
 
     def abandon(self) -> None:
-        """Wait no longer for TLS handshakes."""
+        """Wait no longer for PROXY headers and TLS handshakes."""
         for task in self._opening:
             task.cancel()
 
+    def _is_full(self) -> bool:
+        # One that is just being opened may be counted twice, for a turn of the loop: never one too few.
+        return self._limit is not None and len(self._opening) + self._held() >= self._limit
+
     def _accept(self, sock: socket, most: int) -> None:
         for _ in range(most):
+            if self._is_full():
+                self._wait_for_room()
+                return
             try:
-                connection, _address = sock.accept()
+                connection, address = sock.accept()
             except (BlockingIOError, InterruptedError):
                 return
             except ConnectionAbortedError:
@@ -133,23 +165,47 @@ class Acceptor:
                 self._accept_failed(exc)
                 return
             connection.setblocking(False)
-            task = self._loop.create_task(self._open(connection))
+            task = self._loop.create_task(self._open(connection, address))
             self._opening.add(task)
-            task.add_done_callback(self._opening.discard)
+            task.add_done_callback(self._opened)
 
-    async def _open(self, connection: socket) -> None:
+    def _opened(self, task: "asyncio.Task[None]") -> None:
+        self._opening.discard(task)
+        self.make_room()
+
+    def _wait_for_room(self) -> None:
+        if not self._said_so:
+            logger.warning("Accepting pauses: limit_connections is reached (%s)", self._limit)
+        self._said_so = True
+        self.pause()
+        self._full = True
+
+    async def _open(self, connection: socket, address: object) -> None:
+        make_protocol = self._make_protocol
         try:
+            if self._proxied is not None:
+                make_protocol = partial(make_protocol, await self._ends_of(connection, address, self._proxied))
             await self._loop.connect_accepted_socket(
-                self._make_protocol,
+                make_protocol,
                 connection,
                 ssl=self._tls,
                 ssl_handshake_timeout=self._handshake_timeout,
                 ssl_shutdown_timeout=self._shutdown_timeout,
             )
+        except RequestError as exc:
+            logger.warning("A connection from %s was refused: %s", _named(address), exc.reason)
+            connection.close()
         except OSError as exc:
             # A peer that doesn't finish its TLS handshake: everyday business on an open port.
             logger.debug("A connection wasn't opened: %s", exc)
             connection.close()
+
+    async def _ends_of(self, connection: socket, address: object, proxied: ProxyHeaders) -> Ends | None:
+        try:
+            return await proxied.read(connection, address[0] if isinstance(address, tuple) else None)
+        except asyncio.CancelledError:
+            connection.close()  # it isn't a transport's yet
+            raise
 
     def _accept_failed(self, exc: OSError) -> None:
         if exc.errno not in _EXHAUSTED:
@@ -159,3 +215,7 @@ class Acceptor:
             logger.error("Accepting pauses: %s", exc)
         self._exhausted = self._said_so = True
         self.pause()
+
+
+def _named(address: object) -> str:
+    return f"{address[0]}:{address[1]}" if isinstance(address, tuple) else "a unix socket"

@@ -5,23 +5,32 @@ import contextvars
 import importlib
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from email.utils import formatdate
+from socket import socket
 from typing import Any
 
 from monoceros.asgi import Application
 from monoceros.config import Config
 from monoceros.errors import StartupError, UsageError
 from monoceros.logs.access import AccessLog
+from monoceros.logs.formatted import FormattedLog
 from monoceros.logs.formatters import TRACE_LOG_LEVEL
 from monoceros.logs.lines import websocket_accepted, websocket_refused
 from monoceros.protocol.context import Context, WebSocketOptions
+from monoceros.resources.field_policy import FieldPolicy, Underscores
 from monoceros.resources.proxy import TrustedHops
+from monoceros.server.acceptor import TLS_SHUTDOWN_TIMEOUT, Acceptor
+from monoceros.server.crowd import Crowd
+from monoceros.server.foreign import ServerState
+from monoceros.server.proxied import ProxyHeaders
 from monoceros.server.trace import traced
 from monoceros.server.unread import holds_unread
 from monoceros.server.unsent import holds_unsent
+from monoceros.server.witness import Witness, observer_of
 from monoceros.wire.engine import EngineOptions, FrameEngine
 from monoceros.wire.framing import HeadLimits
+from monoceros.wire.proxy_protocol import Accepted
 from monoceros.wire.reader import FieldParser
 from monoceros.wire.response import DefaultFields, default_fields
 
@@ -47,9 +56,20 @@ def application_of(config: Config) -> Application:
 
 
 def build_context(
-    config: Config, app: Application, loop: asyncio.AbstractEventLoop, access_log: AccessLog | None
+    config: Config,
+    app: Application,
+    loop: asyncio.AbstractEventLoop,
+    access_log: AccessLog | FormattedLog | None,
+    witness: Witness,
 ) -> Context:
     """Return the context that the connections of one server share.
+
+    Arguments:
+        config: the options.
+        app: the application, ASGI 3.
+        loop: the event loop.
+        access_log: the access log, or None.
+        witness: what else is to be told of requests.
 
     Raises:
         StartupError: a library that an option asks for isn't installed.
@@ -74,16 +94,64 @@ def build_context(
     context.lasting = context.keep_alive > 0
     context.head_timeout = math.ceil(config.timeout_request_header) + 1 if config.timeout_request_header else 0
     context.limit_concurrency = config.limit_concurrency
-    if access_log is not None:
+    if isinstance(access_log, AccessLog):
         context.access_log = access_log.log
+    context.observer = observer_of(access_log, witness)
     context.websocket_log = _log_websocket
     context.holds_unread = holds_unread
     context.holds_unsent = holds_unsent
-    if config.proxy_headers:
-        hops = TrustedHops(config.forwarded_allow_ips)
-        context.trusts = hops.trusts
-        context.rewrite_scope = hops.rewrite
+    context.rewriter = _field_policy(config).rewriter
     return context
+
+
+def build_proxy_headers(config: Config) -> ProxyHeaders | None:
+    """Return what reads the PROXY headers of connections, or None if there are none to read.
+
+    Raises:
+        UsageError: an option's value has no place here.
+    """
+    if config.proxy_protocol == "off":
+        return None
+    if config.http_protocol_class is not None:
+        raise UsageError(
+            f"--proxy-protocol {config.proxy_protocol}: the protocol class of --http can't be told the client's "
+            "address; choose --http auto, or --proxy-protocol off"
+        )
+    balancers = TrustedHops(config.proxy_allow_ips, "--proxy-allow-ips")
+    return ProxyHeaders(Accepted(config.proxy_protocol), balancers.trusts)
+
+
+def build_acceptor(
+    config: Config,
+    context: Context,
+    state: ServerState,
+    sockets: Sequence[socket],
+    make_protocol: Callable[..., asyncio.BaseProtocol],
+    proxied: ProxyHeaders | None,
+) -> Acceptor:
+    """Return the acceptor of a server.
+
+    Arguments:
+        config: the options.
+        context: what the connections share; it is given the set of those that are open, if they are counted.
+        state: the same for those of a protocol class of the user's own.
+        sockets: the first listeners.
+        make_protocol: makes the protocol of one connection.
+        proxied: what `build_proxy_headers` returned.
+    """
+    acceptor = Acceptor(
+        context.loop,
+        sockets,
+        make_protocol,
+        config.ssl,
+        TLS_SHUTDOWN_TIMEOUT if config.http_protocol_class is None else None,
+        proxied=proxied,
+        limit=config.limit_connections,
+        held=lambda: len(state.connections),
+    )
+    if config.limit_connections is not None:
+        context.connections = state.connections = Crowd(acceptor.make_room)
+    return acceptor
 
 
 def render_defaults(config: Config) -> DefaultFields:
@@ -101,7 +169,17 @@ def check(config: Config) -> None:
     """
     _parser_maker(config.http)
     _websocket_options(config)
-    TrustedHops(config.forwarded_allow_ips)
+    _field_policy(config)
+    build_proxy_headers(config)
+
+
+def _field_policy(config: Config) -> FieldPolicy:
+    return FieldPolicy(
+        TrustedHops(config.forwarded_allow_ips, secure=config.secure_scheme_headers),
+        reads_forwarded=config.proxy_headers,
+        underscores=Underscores(config.header_map),
+        spared=config.forwarder_headers or (),
+    )
 
 
 def _parser_maker(http: object) -> Callable[[], FieldParser]:

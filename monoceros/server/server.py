@@ -13,28 +13,32 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from socket import socket
 from typing import Any
 
 from monoceros.config import Config
 from monoceros.errors import EXIT_STARTUP, StartupError, UsageError
-from monoceros.logs.access import AccessLog, open_access_log
+from monoceros.logs.access import AccessLog
+from monoceros.logs.formatted import FormattedLog
 from monoceros.logs.lines import running_on
 from monoceros.protocol.context import Context
 from monoceros.protocol.http1 import HTTP1Connection
 from monoceros.resources import listeners
-from monoceros.server.acceptor import TLS_SHUTDOWN_TIMEOUT, Acceptor
-from monoceros.server.build import application_of, build_context
+from monoceros.server.build import application_of, build_acceptor, build_context, build_proxy_headers
 from monoceros.server.collector import settle
 from monoceros.server.drain import CANCELLED, Drain
 from monoceros.server.foreign import Guests, ServerState
 from monoceros.server.handover import listen
 from monoceros.server.host import NoHost, WorkerHost
 from monoceros.server.lifespan import Lifespan
+from monoceros.server.proxied import ProxyHeaders
 from monoceros.server.recycling import Recycling
 from monoceros.server.single import SingleProcess, refuse_account, refuse_loop
 from monoceros.server.steering import Steered
 from monoceros.server.tick import Tick
+from monoceros.server.witness import Witness, connection_of, open_log
+from monoceros.wire.proxy_protocol import Ends
 
 logger = logging.getLogger("monoceros.error")
 
@@ -49,6 +53,7 @@ class Server(Steered):
     Attributes:
         config: the options.
         server_state: what is open and at work, for those who look at it.
+        witness: what else than the access log is told of requests; set it before the start.
         started: connections are accepted.
         should_exit: set it to drain and stop.
         force_exit: set it, too, to stop without waiting.
@@ -59,6 +64,7 @@ class Server(Steered):
     def __init__(self, config: Config) -> None:
         super().__init__(config)
         self.server_state = ServerState()
+        self.witness = Witness()
         self.lifespan: Lifespan | None = None
         self._host: WorkerHost = NoHost(self.drain)
         self._context: Context | None = None
@@ -66,7 +72,7 @@ class Server(Steered):
         self._tick: Tick | None = None
         self._limited = False
         self._replaced = False
-        self._access_log: AccessLog | None = None
+        self._access_log: AccessLog | FormattedLog | None = None
         self._sockets: Sequence[socket] = ()
         self._bound_here = False
 
@@ -187,13 +193,14 @@ class Server(Steered):
                 raise asyncio.CancelledError
             self._prepare(sockets)
             app = application_of(config)
-            self._access_log = open_access_log(loop.call_soon) if config.access_log else None
-            context = build_context(config, app, loop, self._access_log)
+            self._access_log = open_log(config, loop.call_soon, self.witness)
+            context = build_context(config, app, loop, self._access_log, self.witness)
             self._context = context
+            proxied = build_proxy_headers(config)
             self.lifespan = Lifespan(app, config.lifespan)
             await self.lifespan.startup()
             context.state = self.lifespan.state
-            self._accept(context)
+            self._accept(context, proxied)
         except BaseException:
             await self._close()
             raise
@@ -225,7 +232,7 @@ class Server(Steered):
         if single is not None:
             single.listens(self._sockets)
 
-    def _accept(self, context: Context) -> None:
+    def _accept(self, context: Context, proxied: ProxyHeaders | None) -> None:
         """Begin to tick, then to accept."""
         config = self.config
         if config.limit_max_requests is not None:
@@ -247,8 +254,8 @@ class Server(Steered):
             access_log=self._access_log,
         )
         self._tick.pass_second()
-        patience = TLS_SHUTDOWN_TIMEOUT if config.http_protocol_class is None else None
-        acceptor = Acceptor(context.loop, self._sockets, self._protocol_maker(context), config.ssl, patience)
+        make_protocol = self._protocol_maker(context)
+        acceptor = build_acceptor(config, context, self.server_state, self._sockets, make_protocol, proxied)
         acceptor.start()
         self.servers.append(acceptor)
 
@@ -350,7 +357,7 @@ class Server(Steered):
     def _protocol_maker(self, context: Context) -> Any:
         protocol = self.config.http_protocol_class
         if protocol is None:
-            return lambda: HTTP1Connection(context)
+            return partial(_make_connection, context)
         return lambda: protocol(
             config=self.config, server_state=self.server_state, app_state=context.state, _loop=context.loop
         )
@@ -365,3 +372,9 @@ class Server(Steered):
             self._limited = True
             logger.info("%s: this process ends when it has served what it holds", reason)
             self._host.limit_reached(reason)
+
+
+def _make_connection(context: Context, ends: Ends | None = None) -> HTTP1Connection:
+    connection = connection_of(context)
+    connection.ends = ends
+    return connection

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from monoceros.config import Config
-from monoceros.logs.access import AccessLog
+from monoceros.logs.direct import DirectLog
 from monoceros.protocol.context import Context
 from monoceros.server.acceptor import Acceptor
 from monoceros.server.build import render_defaults
@@ -51,7 +51,7 @@ class Tick:
         limit_reached: Callable[[str], None],
         recycling: Recycling,
         guests: Guests | None = None,
-        access_log: AccessLog | None = None,
+        access_log: DirectLog | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._config = config

@@ -23,9 +23,11 @@ from monoceros.errors import EXIT_STARTUP, EXIT_USAGE, UsageError
 from monoceros.server.server import Server
 from monoceros.server.stacks import BlockWatch, describe_stacks
 from monoceros.workers.failing import failing_application
+from monoceros.workers.gathering import config_options
 from monoceros.workers.heartbeat import StartupHeartbeat
-from monoceros.workers.logs import error_log, log_like_gunicorn
-from monoceros.workers.settings import config_options, drain_seconds, last_seconds
+from monoceros.workers.logs import access_options, error_log
+from monoceros.workers.requests import witness_of
+from monoceros.workers.settings import drain_seconds, last_seconds
 from monoceros.workers.siblings import Seat, Siblings, Stage
 
 RETRY = 0.1
@@ -97,9 +99,9 @@ class MonocerosWorker(Worker):  # type: ignore[misc]
                 log.warning(warning)
 
     def _make_config(self) -> Config:
-        access_log = log_like_gunicorn(self.log)
         try:
-            return Config(None, **{"access_log": access_log, **_options_of(type(self), self.cfg)[0]})
+            options = _options_of(type(self), self.cfg)[0]
+            return Config(None, **access_options(self.log, self.cfg, options, self.CONFIG_KWARGS))
         except (UsageError, TypeError) as exc:
             self.tmp.close()
             raise HaltServer(f"{type(self).__name__}: {exc}", EXIT_USAGE) from exc
@@ -125,6 +127,9 @@ class MonocerosWorker(Worker):  # type: ignore[misc]
     def init_process(self) -> None:
         """Live: start, serve until told to stop, and return, or exit with the code of a failure."""
         self._heartbeat.start()
+        if self.cfg.initgroups and self.cfg.gid != os.getgid():
+            # With initgroups, Gunicorn sets the other groups and leaves this one as it was, which may be root's.
+            os.setgid(self.cfg.gid)
         try:
             super().init_process()
         finally:
@@ -152,6 +157,7 @@ class MonocerosWorker(Worker):  # type: ignore[misc]
         self.booted = False
         self.config.app = self.wsgi
         self.server = Server(self.config)
+        self.server.witness = witness_of(self)
         try:
             # Gunicorn wraps its sockets.
             code = self.server.run_worker([getattr(sock, "sock", sock) for sock in self.sockets], host=self)
@@ -272,6 +278,15 @@ class MonocerosWorker(Worker):  # type: ignore[misc]
         """Gunicorn's reloader has written to the pipe."""
         os.read(self.PIPE[0], 4096)
         if not self.alive:
+            assert self._loop is not None
+            self._end_for_reload(self._loop.time() + QUICK)
+
+    def _end_for_reload(self, latest: float) -> None:
+        """Let the reloader's thread call `worker_int` first, which it does after it has written; then it ends."""
+        assert self._loop is not None
+        if self.reloader.is_alive() and self._loop.time() < latest:
+            self._loop.call_later(RETRY, self._end_for_reload, latest)
+        else:
             self._end()
 
     # Signals. Handlers run in the main thread, wherever it is: they only pass it on.
@@ -305,7 +320,7 @@ class MonocerosWorker(Worker):  # type: ignore[misc]
         self.alive = False
         if not self._interrupted:
             self._interrupted = True
-            self.cfg.worker_int(self)
+            self._call_hook("worker_int")
         if self._loop is None:
             self._break_off_start()
         elif not self._loop.is_closed():
@@ -331,7 +346,7 @@ class MonocerosWorker(Worker):  # type: ignore[misc]
         self.alive = False
         self._watch.end()
         self.log.critical("Worker %s is blocked. It was here:\n%s", self.pid, describe_stacks(frame, self._loop))
-        self.cfg.worker_abort(self)
+        self._call_hook("worker_abort")
         # An application may catch what ends it.
         self._exit_code = EXIT_ABORTED
         if self.server is not None:
@@ -340,6 +355,13 @@ class MonocerosWorker(Worker):  # type: ignore[misc]
 
     def handle_winch(self, sig: int, frame: FrameType | None) -> None:
         """Whatever is the arbiter's to act on."""
+
+    def _call_hook(self, name: str) -> None:
+        """Call a hook of the user's. Inside a signal handler, what it raises would end whatever runs there."""
+        try:
+            getattr(self.cfg, name)(self)
+        except Exception:
+            self.log.exception("The hook %s raised: worker %s goes on without it", name, self.pid)
 
 
 def _options_of(worker_class: type[MonocerosWorker], cfg: Any) -> tuple[dict[str, Any], list[str]]:

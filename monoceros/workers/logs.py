@@ -1,14 +1,19 @@
 """Our loggers, where Gunicorn logs.
 
-Knows a Gunicorn logger by its two `logging` loggers. The rule it keeps: what goes where, and from which level on, is
-what Gunicorn's settings say; how an access line looks is ours.
+Knows a Gunicorn logger by its two `logging` loggers, and by what a class of the user's has made of it. The rules it
+keeps: what goes where, from which level on, and how an access line looks, is what Gunicorn's settings say; lines are
+ours only where Gunicorn's own logger would write the very same.
 """
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 ERROR_LOGGERS = ("monoceros.error", "monoceros.asgi")
 ACCESS_LOGGER = "monoceros.access"
+
+# All that Gunicorn makes an access line with.
+_ACCESS_PARTS = ("access", "atoms", "atoms_wrapper_class", "now", "_get_user")
 
 
 def log_like_gunicorn(log: Any) -> bool:
@@ -28,6 +33,37 @@ def error_log(log: Any) -> logging.Logger:
     """The `logging` logger of Gunicorn's errors."""
     found: logging.Logger = getattr(log, "error_log", None) or logging.getLogger("gunicorn.error")
     return found
+
+
+def logs_plainly(log: Any) -> bool:
+    """Tell whether an access is a line of the format and nothing else: no class of the user's has a hand in it."""
+    if not hasattr(log, "access"):
+        return True
+    kind = type(log)
+    plain = next((each for each in kind.__mro__ if each.__module__ == "gunicorn.glogging"), None)
+    return plain is not None and not any(
+        part in vars(log) or getattr(kind, part, None) is not getattr(plain, part, None) for part in _ACCESS_PARTS
+    )
+
+
+def access_options(log: Any, cfg: Any, options: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of a worker's Config, with those of the access log as Gunicorn has them.
+
+    Arguments:
+        log: Gunicorn's logger.
+        cfg: Gunicorn's configuration.
+        options: what all other sources say.
+        overrides: `CONFIG_KWARGS` of the worker class, which win.
+    """
+    has_log = log_like_gunicorn(log)
+    if not logs_plainly(log):
+        # The logger is told of each request, and has the access log for itself.
+        return {**options, "access_log": False, "access_log_format": None}
+    setting = cfg.settings["access_log_format"]
+    merged = {"access_log": has_log, "access_log_format": setting.get(), **options}
+    if setting.get() != setting.default:
+        merged["access_log_format"] = setting.get()
+    return {**merged, **overrides}
 
 
 def _follow(ours: logging.Logger, theirs: logging.Logger) -> None:

@@ -7,9 +7,11 @@ from typing import NamedTuple
 from monoceros.asgi import Application
 from monoceros.protocol.context import Context, WebSocketOptions
 from monoceros.protocol.http1 import HTTP1Connection
+from monoceros.protocol.observed import ObservedConnection
 from monoceros.wire.engine import EngineOptions, FrameEngine
 from monoceros.wire.h11_parser import H11Parser
 from monoceros.wire.httptools_parser import HttptoolsParser
+from monoceros.wire.proxy_protocol import Ends
 from monoceros.wire.reader import FieldParser
 from monoceros.wire.response import default_fields
 from monoceros.wire.websockets_engine import WebsocketsEngine
@@ -162,11 +164,18 @@ class Stage:
         self.context.websocket = WebSocketOptions(make_engine, max_queue, ping_interval, ping_timeout)
 
     def connect(
-        self, *, peername: object = ("127.0.0.1", 50000), sockname: object = ("127.0.0.1", 8000), tls: bool = False
+        self,
+        *,
+        peername: object = ("127.0.0.1", 50000),
+        sockname: object = ("127.0.0.1", 8000),
+        tls: bool = False,
+        ends: Ends | None = None,
     ) -> Peer:
         """Open a connection."""
         transport = FakeTransport(self.loop, peername=peername, sockname=sockname, tls=tls)
-        connection = HTTP1Connection(self.context)
+        kind = HTTP1Connection if self.context.observer is None else ObservedConnection
+        connection = kind(self.context)
+        connection.ends = ends
         transport.connect(connection)
         return Peer(self.loop, transport, connection)
 

@@ -6,7 +6,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from gunicorn.config import Config
@@ -21,7 +21,9 @@ APP = """
 import asyncio, os, time
 from pathlib import Path
 
-time.sleep(float(os.environ.get("IMPORT_SECONDS", "0")))
+if "IMPORT_SECONDS" in os.environ:
+    print("importing", flush=True)
+    time.sleep(float(os.environ["IMPORT_SECONDS"]))
 
 async def lifespan(receive, send):
     await receive()
@@ -102,21 +104,24 @@ def gunicorn(
     worker: str = WORKER,
     ready: int = 1,
     environ: Mapping[str, str] | None = None,
+    app: str = "app:app",
+    pass_fds: Sequence[int] = (),
 ) -> Iterator[Gunicorn]:
     """Start Gunicorn with the application in a directory, on a free port, and end it at the end.
 
     Arguments:
         directory: where the application's module is; the current directory of Gunicorn.
-        options: of its command line; the last may name another application.
+        options: of its command line.
         worker: the worker class.
         ready: wait until so many workers have started up; 0 doesn't wait.
         environ: variables for the application.
+        app: the application; empty, if a configuration file names it.
+        pass_fds: descriptors that it inherits.
     """
-    app = () if any(option.startswith("app:") for option in options) else ("app:app",)
     bind = () if "--bind" in options else ("--bind", "127.0.0.1:0")
     # Releases that have a control socket would put it into the home directory.
     control = ("--no-control-socket",) if "control_socket_disable" in Config().settings else ()
-    command = [sys.executable, "-m", "gunicorn", *control, "-k", worker, *bind, *options, *app]
+    command = [sys.executable, "-m", "gunicorn", *control, "-k", worker, *bind, *options, *([app] if app else [])]
     path = os.pathsep.join([str(ROOT), str(directory)])
     environment = {
         **os.environ,
@@ -126,7 +131,13 @@ def gunicorn(
         **(environ or {}),
     }
     process = subprocess.Popen(
-        command, cwd=directory, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        command,
+        cwd=directory,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        pass_fds=pass_fds,
     )
     server = Gunicorn(process)
     try:

@@ -1,5 +1,6 @@
 """The promise: workers come and go, and no request is lost."""
 
+import re
 import signal
 from pathlib import Path
 
@@ -19,6 +20,8 @@ def test_recycling_workers_by_max_requests_loses_no_request(directory: Path, wor
             until(lambda: len(load.answers) >= 5000, "5000 answers")
             until(lambda: len(set(load.answers)) >= 6, "answers of 6 workers")
         assert load.failures == []
+        limits = {int(limit) for limit in re.findall(r"Maximum request limit of (\d+) reached", server.output)}
+        assert 400 <= min(limits) < max(limits) <= 500
         server.send(signal.SIGTERM)
         assert server.exit_code() == 0
 

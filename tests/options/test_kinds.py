@@ -28,6 +28,8 @@ DIRECTORIES = kinds.paths()
 PATTERNS = kinds.patterns()
 TRUSTED = kinds.trusted()
 FIELDS = kinds.fields()
+FIELD_NAMES = kinds.field_names()
+FIELD_VALUES = kinds.field_values()
 LEVEL = kinds.log_level(("error", "info", "trace"))
 UNSET = object()
 LOG_CONFIG = kinds.log_config(UNSET)
@@ -167,6 +169,12 @@ def test_what_logging_reads_itself_is_passed_on() -> None:
         (FIELDS, [("X-A",)]),
         (FIELDS, [("X-A", "b", "c")]),
         (FIELDS, [5]),
+        (FIELD_NAMES, "A,B C"),
+        (FIELD_NAMES, "A,,B"),
+        (FIELD_NAMES, ["A", 5]),
+        (FIELD_VALUES, "X: a"),
+        (FIELD_VALUES, {"X Y": "a"}),
+        (FIELD_VALUES, {"X": 5}),
         (LEVEL, "loud"),
         (LEVEL, -1),
         (LEVEL, True),
@@ -192,6 +200,22 @@ def test_a_switch_that_may_only_stay_off_is_refused_when_on() -> None:
         kind.convert(True)
     with pytest.raises(ValueError, match="^$"):
         kind.convert("x")
+
+
+@pytest.mark.parametrize("given", ["SCRIPT_NAME, PATH_INFO", ["SCRIPT_NAME", "PATH_INFO"]])
+def test_names_of_fields_are_separated_by_commas(given: object) -> None:
+    assert FIELD_NAMES.convert(given) == ["SCRIPT_NAME", "PATH_INFO"]
+
+
+@pytest.mark.parametrize("given", [None, "", []])
+def test_no_names_of_fields_are_an_empty_list(given: object) -> None:
+    assert FIELD_NAMES.convert(given) == []
+
+
+def test_an_empty_table_of_fields_is_another_thing_than_none() -> None:
+    assert FIELD_VALUES.convert(None) is None
+    assert FIELD_VALUES.convert({}) == {}
+    assert FIELD_VALUES.convert({"X-Forwarded-Ssl": " on "}) == {"X-Forwarded-Ssl": "on"}
 
 
 @pytest.mark.parametrize(

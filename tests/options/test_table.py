@@ -40,11 +40,14 @@ def test_options_by_position_are_keywords_too() -> None:
 
 
 def test_what_only_python_can_give_has_no_place_elsewhere() -> None:
-    """A callable can't be written in text."""
+    """A callable can't be written in text; and what is done with doubtful fields is a word of Gunicorn's."""
     assert {option.name for option in OPTIONS if option.places is Place.KEYWORD} == {
         "callback_notify",
-        "timeout_notify",
+        "forwarder_headers",
+        "header_map",
+        "secure_scheme_headers",
         "ssl_context_factory",
+        "timeout_notify",
     }
 
 

@@ -24,6 +24,21 @@ def test_no_requests_at_most_is_no_limit() -> None:
     assert read("limit_max_requests", 0) is None
 
 
+def test_no_connections_at_most_is_no_limit() -> None:
+    assert read("limit_connections", "0") is None
+    assert read("limit_connections", "100") == 100
+
+
+def test_load_balancers_may_connect_from_this_machine_unless_others_are_named() -> None:
+    assert KEYWORDS["proxy_allow_ips"].otherwise == "127.0.0.1,::1"
+    assert read("proxy_allow_ips", ["10.0.0.0/8", "unix:"]) == ["10.0.0.0/8", "unix:"]
+
+
+def test_a_version_of_the_proxy_protocol_has_a_name() -> None:
+    with pytest.raises(UsageError, match="one of off, v1, v2 or auto is accepted"):
+        read("proxy_protocol", True)
+
+
 def test_no_requests_at_once_is_refused() -> None:
     """A server that answers every request with 503 is a mistake."""
     with pytest.raises(UsageError, match="an integer of at least 1, or none, is accepted"):
@@ -57,6 +72,9 @@ def test_the_password_is_a_secret() -> None:
         ("limit_request_fields", 100),
         ("limit_request_field_size", 32768),
         ("limit_request_head", 65536),
+        ("limit_connections", None),
+        ("proxy_protocol", "off"),
+        ("header_map", "dangerous"),
     ],
 )
 def test_an_option_of_ours_has_its_default(name: str, default: object) -> None:

@@ -11,7 +11,6 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -36,22 +35,6 @@ from examples.fastapi_app import app
 async def process() -> int:
     return os.getpid()
 """
-
-
-def descendants(pid: int) -> Iterator[int]:
-    """A process, its children, theirs, and so on."""
-    parents: dict[int, list[int]] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parent = int(stat.read_text().rpartition(")")[2].split()[1])
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        parents.setdefault(parent, []).append(int(stat.parent.name))
-    waiting = [pid]
-    while waiting:
-        each = waiting.pop()
-        yield each
-        waiting += parents.get(each, [])
 
 
 def proportional_memory(pid: int) -> int:
@@ -86,13 +69,15 @@ def store(port: int) -> int:
 
 
 def memory_in_use(*command: str, directory: Path) -> int:
-    """Serve, answer some hundred requests, and return the memory of all processes together, in KiB."""
+    """Serve, answer some hundred requests, and return the memory of all workers together, in KiB."""
     port = a_free_port()
     whole = [sys.executable, "-m", *command, "--workers", str(WORKERS), "--port", str(port), "--no-access-log"]
     with serving(directory, command=whole, ready=WORKERS) as server:
         until(lambda: answers(port), "an answer")
         use(port)
-        return sum(proportional_memory(pid) for pid in descendants(server.pid))
+        workers = server.workers
+        assert len(workers) == WORKERS
+        return sum(proportional_memory(pid) for pid in workers)
 
 
 def a_free_port() -> int:

@@ -1,10 +1,13 @@
 """Scopes, as far as they don't depend on a parser: addresses, trust, labels."""
 
+from collections.abc import Callable
+
 import pytest
 
 from monoceros.asgi import Scope
 from monoceros.errors import RequestError
 from monoceros.protocol.scope import client_label, connection_scope, fill_scope, path_label, turn_into_websocket
+from monoceros.wire.proxy_protocol import Ends
 from tests.doubles.stage import Stage
 from tests.doubles.transport import FakeTransport
 
@@ -25,6 +28,16 @@ def test_the_addresses_are_those_of_the_socket(
     scope = connection_scope(FakeTransport(stage.loop, peername=peername, sockname=sockname), "")
     assert (scope["client"], scope["server"]) == (client, server)
     assert client_label(scope) == (f"{peername[0]}:{peername[1]}" if isinstance(peername, tuple) else "")
+
+
+def test_the_addresses_are_those_of_the_connection_that_was_forwarded(stage: Stage) -> None:
+    peer = stage.connect(ends=Ends(("203.0.113.9", 4000), ("203.0.113.1", 443)))
+    peer.send()
+    assert (stage.call.scope["client"], stage.call.scope["server"]) == (("203.0.113.9", 4000), ("203.0.113.1", 443))
+    stage.call.answer()
+    assert [values[0] for values in stage.log] == [peer.connection.client] == ["203.0.113.9:4000"]
+    scope = connection_scope(FakeTransport(stage.loop), "", Ends("", "/run/balancer.sock"))
+    assert (scope["client"], scope["server"]) == (None, ("/run/balancer.sock", None))
 
 
 def test_an_encrypted_connection_has_the_scheme_https(stage: Stage) -> None:
@@ -67,12 +80,11 @@ def _speak_for(scope: Scope) -> None:
 def test_only_a_trusted_peer_speaks_for_a_client(stage: Stage, trusted: bool) -> None:
     asked: list[str | None] = []
 
-    def trusts(host: str | None) -> bool:
+    def rewriter(host: str | None) -> Callable[[Scope], None] | None:
         asked.append(host)
-        return trusted
+        return _speak_for if trusted else None
 
-    stage.context.trusts = trusts
-    stage.context.rewrite_scope = _speak_for
+    stage.context.rewriter = rewriter
     peer = stage.connect()
     for _ in range(2):
         peer.send()
@@ -84,7 +96,25 @@ def test_only_a_trusted_peer_speaks_for_a_client(stage: Stage, trusted: bool) ->
 
 
 def test_a_unix_socket_is_asked_for_as_no_host(stage: Stage) -> None:
-    stage.context.trusts = lambda host: host is None
-    stage.context.rewrite_scope = _speak_for
+    stage.context.rewriter = lambda host: _speak_for if host is None else None
     stage.connect(peername="", sockname="/run/app.sock").send()
     assert stage.call.scope["scheme"] == "https"
+
+
+def test_who_forwards_a_connection_is_not_asked_for_but_whom_it_names(stage: Stage) -> None:
+    asked: list[str | None] = []
+    stage.context.rewriter = asked.append
+    stage.connect(ends=Ends(("203.0.113.9", 4000), ("203.0.113.1", 443)))
+    stage.connect(ends=Ends("", "/run/balancer.sock"))
+    assert asked == ["203.0.113.9", None]
+
+
+def test_a_request_that_a_rewriter_refuses_reaches_no_application(stage: Stage) -> None:
+    def refuse(scope: Scope) -> None:
+        raise RequestError(400, "doubtful")
+
+    stage.context.rewriter = lambda host: refuse
+    peer = stage.connect()
+    peer.send()
+    assert peer.take().startswith(b"HTTP/1.1 400 ")
+    assert stage.calls == []

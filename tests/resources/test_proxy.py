@@ -7,7 +7,7 @@ import pytest
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from monoceros.asgi import Scope
-from monoceros.errors import UsageError
+from monoceros.errors import RequestError, UsageError
 from monoceros.resources.proxy import TrustedHops
 
 PEER = "127.0.0.1"
@@ -156,3 +156,55 @@ def test_a_scope_is_rewritten_as_the_incumbent_does(
     assert hops.trusts(PEER)
     hops.rewrite(ours)
     assert ours == expected[0]
+
+
+SECURE = {"X-FORWARDED-PROTOCOL": "ssl", "X-Forwarded-Ssl": "on"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "scheme"),
+    [
+        ([(b"x-forwarded-ssl", b"on")], "https"),
+        ([(b"x-forwarded-ssl", b"ON")], "http"),
+        ([(b"x-forwarded-ssl", b"off")], "http"),
+        ([(b"x-forwarded-protocol", b"ssl"), (b"x-forwarded-ssl", b"on")], "https"),
+        ([(b"x-forwarded-protocol", b"plain"), (b"x-forwarded-ssl", b"off")], "http"),
+        ([(b"x-forwarded-proto", b"https")], "asis"),
+        ([], "asis"),
+    ],
+)
+def test_fields_that_tell_the_scheme_can_be_named(headers: list[tuple[bytes, bytes]], scheme: str) -> None:
+    """A field that isn't named tells nothing, X-Forwarded-Proto included."""
+    scope: Scope = {"type": "http", "scheme": "asis", "client": (PEER, 5), "headers": headers}
+    TrustedHops(PEER, secure=SECURE).rewrite(scope)
+    assert scope["scheme"] == scheme
+
+
+def test_a_secure_websocket_is_told_by_the_same_fields() -> None:
+    scope: Scope = {"type": "websocket", "scheme": "ws", "client": None, "headers": [(b"x-forwarded-ssl", b"on")]}
+    TrustedHops(PEER, secure=SECURE).rewrite(scope)
+    assert scope["scheme"] == "wss"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [(b"x-forwarded-ssl", b"on"), (b"x-forwarded-protocol", b"plain")],
+        [(b"x-forwarded-ssl", b"on"), (b"x-forwarded-ssl", b"off")],
+    ],
+)
+def test_a_request_whose_scheme_is_contradictory_is_refused(headers: list[tuple[bytes, bytes]]) -> None:
+    with pytest.raises(RequestError, match="contradict each other: x-forwarded-ssl") as caught:
+        TrustedHops(PEER, secure=SECURE).rewrite({"type": "http", "scheme": "http", "headers": headers})
+    assert caught.value.status == 400
+
+
+def test_no_field_tells_the_scheme_if_none_is_named() -> None:
+    scope: Scope = {"type": "http", "scheme": "http", "headers": [(b"x-forwarded-proto", b"https")]}
+    TrustedHops(PEER, secure={}).rewrite(scope)
+    assert scope["scheme"] == "http"
+
+
+def test_a_malformed_network_of_another_option_is_answered_with_its_name() -> None:
+    with pytest.raises(UsageError, match=r"^--proxy-allow-ips has '10\.0\.0\.1/8'"):
+        TrustedHops("10.0.0.1/8", "--proxy-allow-ips")

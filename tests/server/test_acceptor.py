@@ -107,3 +107,54 @@ def test_listeners_come_and_go_whether_it_accepts_or_pauses() -> None:
     acceptor.start()
     assert set(loop.readers) == {5}
     assert acceptor.sockets == (made[2],)
+
+
+def limited(loop: Any, held: list[int]) -> Acceptor:
+    """An acceptor that may hold one connection, and has met its limit if one is held."""
+    listener: Any = QuietListener(3)
+    acceptor = Acceptor(loop, [listener], lambda: pytest.fail("nobody was accepted"), limit=1, held=lambda: len(held))
+    acceptor.start()
+    return acceptor
+
+
+def test_at_its_limit_it_pauses_until_there_is_room(caplog: pytest.LogCaptureFixture) -> None:
+    loop: Any = ReadingLoop()
+    held = [1]
+    acceptor = limited(loop, held)
+    with caplog.at_level(logging.WARNING, "monoceros.error"):
+        for _ in range(3):
+            loop.turn()
+            acceptor.tick()
+            acceptor.make_room()
+            assert not loop.readers
+        held.clear()
+        acceptor.make_room()
+        assert set(loop.readers) == {3}
+        held.append(1)
+        loop.turn()
+    assert [record.message for record in caplog.records] == ["Accepting pauses: limit_connections is reached (1)"]
+
+
+def test_a_listener_that_comes_while_it_is_full_waits_like_the_others() -> None:
+    loop: Any = ReadingLoop()
+    held = [1]
+    acceptor = limited(loop, held)
+    loop.turn()
+    listener: Any = QuietListener(4)
+    acceptor.add(listener)
+    assert not loop.readers
+    held.clear()
+    acceptor.make_room()
+    assert set(loop.readers) == {3, 4}
+
+
+def test_room_resumes_nothing_that_others_have_paused() -> None:
+    """A server that has closed its listeners may go on losing connections."""
+    loop: Any = ReadingLoop()
+    held = [1]
+    acceptor = limited(loop, held)
+    loop.turn()
+    acceptor.pause()
+    held.clear()
+    acceptor.make_room()
+    assert not loop.readers

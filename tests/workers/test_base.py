@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import threading
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -244,6 +245,50 @@ def test_an_aborted_worker_logs_where_it_was(make: Callable[..., Any], tmp_path:
     assert caught.value.code == EXIT_ABORTED
     assert worker.server.told == ["stop"]
     assert "Thread MainThread:" in (tmp_path / "error.log").read_text()
+
+
+def test_a_reload_waits_for_the_thread_that_calls_the_hook(make: Callable[..., Any]) -> None:
+    """It writes to the worker's pipe before it calls `worker_int`."""
+    worker, told = make(), threading.Event()
+    worker.reloader = threading.Thread(target=told.wait, daemon=True)
+    reading, writing = os.pipe()
+    worker.PIPE = (reading, writing)
+
+    async def steps() -> None:
+        worker.reloader.start()
+        worker.server_ready()
+        worker.alive = False
+        os.write(writing, b"1")
+        await asyncio.sleep(0.05)
+        assert worker.server.told == []
+        told.set()
+        while not worker.server.told:
+            await asyncio.sleep(0.01)
+        assert worker.server.told == ["hurry"]
+
+    on_a_loop(steps)
+    for descriptor in worker.PIPE:
+        os.close(descriptor)
+
+
+def test_a_hook_that_raises_in_a_signal_handler_is_logged_by_its_name(
+    make: Callable[..., Any], cfg: Any, tmp_path: Path
+) -> None:
+    def broken(worker: Any) -> None:
+        raise LookupError("nobody to tell")
+
+    cfg.set("worker_int", broken)
+    cfg.set("worker_abort", broken)
+    worker = make()
+    worker.handle_quit(3, None)
+    assert worker.server.told == ["hurry"]
+    with pytest.raises(SystemExit) as caught:
+        worker.handle_abort(6, None)
+    assert caught.value.code == EXIT_ABORTED
+    errors = (tmp_path / "error.log").read_text()
+    for name in ("worker_int", "worker_abort"):
+        assert f"The hook {name} raised: worker {worker.pid} goes on without it" in errors
+    assert errors.count("LookupError: nobody to tell") == 2
 
 
 def test_warnings_about_options_are_logged_once_by_the_arbiter(

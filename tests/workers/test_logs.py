@@ -10,7 +10,7 @@ import pytest
 from gunicorn.config import Config as GunicornConfig
 from gunicorn.glogging import Logger
 
-from monoceros.workers.logs import error_log, log_like_gunicorn
+from monoceros.workers.logs import access_options, error_log, log_like_gunicorn, logs_plainly
 
 NAMES = ("monoceros.error", "monoceros.asgi", "monoceros.access", "gunicorn.error", "gunicorn.access")
 
@@ -69,3 +69,50 @@ def test_lines_propagate_where_gunicorns_only_do_that() -> None:
     theirs.addHandler(logging.NullHandler())
     log_like_gunicorn(SimpleNamespace())
     assert not logging.getLogger("monoceros.error").propagate
+
+
+class OwnDate(Logger):  # type: ignore[misc]
+    def now(self) -> str:
+        """A date of the user's."""
+        return "today"
+
+
+def options(log: Any, *given: dict[str, Any]) -> dict[str, Any]:
+    others, overrides = [*given, {}, {}][:2]
+    return access_options(log, log.cfg, others, overrides)
+
+
+def test_the_access_log_is_gunicorns_in_its_format() -> None:
+    log = gunicorns(accesslog="-")
+    default = log.cfg.settings["access_log_format"].default
+    assert options(log) == {"access_log": True, "access_log_format": default}
+    assert options(gunicorns())["access_log"] is False
+
+
+def test_a_format_is_what_was_said_last_by_who_counts_most() -> None:
+    """CONFIG_KWARGS, then a setting that was given, then the environment, then Gunicorn's default."""
+    default, given = gunicorns(), gunicorns(access_log_format="%(h)s")
+    written = {"access_log_format": "json", "access_log": False}
+    assert options(default, written) == written
+    assert options(given, written)["access_log_format"] == "%(h)s"
+    assert (
+        options(given, written | {"access_log_format": None}, {"access_log_format": None})["access_log_format"] is None
+    )
+
+
+def test_a_logger_with_a_hand_in_accesses_has_the_access_log_for_itself() -> None:
+    cfg = gunicorns(accesslog="-", access_log_format="%(own)s").cfg
+    log = OwnDate(cfg)
+    assert not logs_plainly(log)
+    assert options(log, {"access_log": True}) == {"access_log": False, "access_log_format": None}
+
+
+def test_only_what_makes_access_lines_decides_whether_they_are_plain() -> None:
+    class OtherErrors(Logger):  # type: ignore[misc]
+        def error(self, *args: object, **kwargs: object) -> None:
+            """No concern of the access log's."""
+
+    assert logs_plainly(gunicorns())
+    assert logs_plainly(OtherErrors(GunicornConfig()))
+    assert logs_plainly(SimpleNamespace())
+    assert not logs_plainly(SimpleNamespace(access=print))

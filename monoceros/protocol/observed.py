@@ -1,0 +1,171 @@
+"""An HTTP/1.1 connection that tells an observer of its requests.
+
+A server makes its connections of this class only if there is an observer, so that nothing of it costs anything without.
+The rule it keeps: each request that begins ends once, in whatever way, and a head that is refused is told as well.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+from monoceros.asgi import Headers
+from monoceros.protocol.context import Context
+from monoceros.protocol.exchange import Exchange
+from monoceros.protocol.http1 import HTTP1Connection
+from monoceros.protocol.session import Phase
+from monoceros.wire.reader import Reading
+from monoceros.wire.response import BODILESS
+
+LONGEST_LINE = 4096
+"""Octets of a refused request line that are told; what comes in it is the peer's choice."""
+
+_UNFINISHED = frozenset({Phase.CONNECTING, Phase.DENYING, Phase.OPEN})
+
+
+class ObservedConnection(HTTP1Connection):
+    """See the module.
+
+    Arguments:
+        context: has an observer.
+    """
+
+    __slots__ = ("_exchange", "_observer", "_peer", "_seen")
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        assert context.observer is not None
+        self._observer = context.observer
+        self._exchange: Exchange | None = None
+        self._peer: tuple[Any, ...] | None = None
+        # The head being read, from its beginning on; None where that was missed.
+        self._seen: bytes | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """See HTTP1Connection."""
+        super().connection_made(transport)
+        self._peer = self._template["client"]
+
+    def data_received(self, data: bytes) -> None:
+        """See HTTP1Connection. Keeps the beginning of a head, for that of a refused one is all that is known of it."""
+        if self._exchange is None and self._session is None:
+            if self._reader.idle:
+                self._seen = data
+            elif self._seen is not None and len(self._seen) < LONGEST_LINE and self._reader.state is Reading.HEAD:
+                self._seen += data
+        super().data_received(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See HTTP1Connection."""
+        session = self._session
+        self._end(cut_off=session is None or session.phase in _UNFINISHED)
+        super().connection_lost(exc)
+
+    # ResponseSink and WebSocketSink
+
+    def write_response(
+        self, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes, more: bool
+    ) -> int | None:
+        """See ResponseSink."""
+        exchange = self._exchange
+        if exchange is None:
+            return super().write_response(status, headers, body, more)
+        exchange.answered(status, headers, self._context.defaults, None if more else len(body))
+        exchange.octets = 0 if exchange.method == "HEAD" or status in BODILESS else len(body)
+        try:
+            left = super().write_response(status, headers, body, more)
+        except RuntimeError:
+            exchange.unanswered()
+            raise
+        if more and self._closing:
+            exchange.closes()
+        return left
+
+    def write_body(self, body: bytes, more: bool) -> None:
+        """See ResponseSink."""
+        if self._exchange is not None and not self._transport.is_closing():
+            self._exchange.octets += len(body)
+        super().write_body(body, more)
+
+    def break_off(self) -> None:
+        """See ResponseSink."""
+        self._end(cut_off=True)
+        super().break_off()
+
+    def accept_websocket(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        """See WebSocketSink."""
+        exchange = self._exchange
+        if exchange is not None:
+            exchange.switched(headers, self._context.defaults)
+        try:
+            super().accept_websocket(headers)
+        except RuntimeError:
+            if exchange is not None:
+                exchange.unanswered()
+            raise
+
+    def write_frames(self, data: bytes) -> None:
+        """See WebSocketSink."""
+        if self._exchange is not None and not self._transport.is_closing():
+            self._exchange.octets += len(data)
+        super().write_frames(data)
+
+    # The life of a request.
+
+    def _request_begun(self) -> None:
+        self._seen = None
+        observer = self._observer
+        scope = self._scope
+        exchange = self._exchange = Exchange(
+            scope,
+            method=self._method,
+            target=self._target,
+            version=self._traits.http_version,
+            fields=scope["headers"],
+            peer=self._peer,
+            root_path=self._context.root_path,
+            began_at=observer.clock(),
+        )
+        if observer.began is not None:
+            observer.began(exchange)
+
+    def _answered(self) -> None:
+        if self._closing and self._exchange is not None:
+            self._exchange.closes()
+        self._end(cut_off=False)
+        super()._answered()
+
+    def _write_refusal(self, status: int, headers: Headers, body: bytes) -> None:
+        exchange = self._exchange
+        if exchange is None:
+            exchange = self._exchange = self._refused_exchange()
+        exchange.answered(status, headers, self._context.defaults, len(body))
+        exchange.octets = len(body)
+        exchange.closes()
+        super()._write_refusal(status, headers, body)
+        self._end(cut_off=False)
+
+    def _refused_exchange(self) -> Exchange:
+        """What is known of a request whose head was refused: at best, its first line."""
+        line = (self._seen or b"").lstrip(b"\r\n").partition(b"\n")[0].rstrip(b"\r")[:LONGEST_LINE]
+        self._seen = None
+        method, target, version = b"", b"", b""
+        words = line.split(b" ")
+        if len(words) == 3 and words[2].startswith(b"HTTP/"):
+            method, target, version = words[0], words[1], words[2].removeprefix(b"HTTP/")
+        return Exchange(
+            self._template.copy(),
+            method=method.decode("latin-1"),
+            target=target,
+            version=version.decode("latin-1"),
+            peer=self._peer,
+            root_path=self._context.root_path,
+            line=line,
+            refused=True,
+            began_at=self._observer.clock(),
+        )
+
+    def _end(self, *, cut_off: bool) -> None:
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            exchange.end(self._observer.clock(), cut_off=cut_off)
+            self._observer.ended(exchange)

@@ -1,0 +1,229 @@
+"""Requests as Gunicorn's hooks and loggers know them."""
+
+import logging
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from gunicorn.config import Config as GunicornConfig
+from gunicorn.glogging import Logger
+from gunicorn.instrument.statsd import Statsd
+
+from monoceros.server.witness import Witness
+from monoceros.workers.requests import Reporter, Request, Response, witness_of
+from tests.doubles.told import FakeTold
+
+
+class Told(FakeTold):
+    """What a server tells, with what is ours besides."""
+
+    note: Any = None
+    peer = ("10.0.0.1", 4000)
+    refused = False
+
+
+class Log:
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.said: list[tuple[str, object]] = []
+        self.accesses: list[tuple[Any, ...]] = []
+
+    def exception(self, message: str, *args: object, exc_info: BaseException) -> None:
+        self.said.append((message % args, exc_info))
+
+    def access(self, *args: object) -> None:
+        self.accesses.append(args)
+
+
+@pytest.fixture(autouse=True)
+def loggers() -> Iterator[None]:
+    """Gunicorn's loggers are left as they were."""
+    found = [logging.getLogger(name) for name in ("gunicorn.error", "gunicorn.access")]
+    kept = [(logger.handlers, logger.level, logger.propagate) for logger in found]
+    yield
+    for logger, (handlers, level, propagate) in zip(found, kept, strict=True):
+        logger.handlers, logger.propagate = handlers, propagate
+        logger.setLevel(level)
+
+
+def worker(log: object = None, text: str | None = None, **settings: Any) -> Any:
+    cfg = GunicornConfig()
+    for name, value in settings.items():
+        cfg.set(name, value)
+    text = cfg.access_log_format if text is None else text
+    return SimpleNamespace(cfg=cfg, log=log or Log(), config=SimpleNamespace(access_log_format=text))
+
+
+def test_a_request_has_what_hooks_read() -> None:
+    request = Request(Told(fields=[(b"host", b"a"), (b"x-y", b"\xff")]))
+    assert vars(request) == {
+        "method": "GET",
+        "uri": "/items/a%20b?q=1",
+        "path": "/items/a%20b",
+        "query": "q=1",
+        "fragment": "",
+        "version": (1, 1),
+        "headers": [("HOST", "a"), ("X-Y", "\xff")],
+        "trailers": [],
+        "scheme": "https",
+        "peer_addr": ("10.0.0.1", 4000),
+        "remote_addr": ("127.0.0.1", 5000),
+        "proxy_protocol_info": None,
+    }
+    assert Request(Told(version="1.0", client=None)).version == (1, 0)
+    assert Request(Told(client=None)).remote_addr == ""
+
+
+def test_a_response_has_what_loggers_read() -> None:
+    assert vars(Response(Told(response_fields=[(b"content-length", b"13")]))) == {
+        "status": "200 OK",
+        "status_code": 200,
+        "headers": [("content-length", "13")],
+        "sent": 13,
+        "response_length": 13,
+        "chunked": False,
+        "headers_sent": True,
+    }
+    streamed = Response(Told(status=599, response_fields=[(b"transfer-encoding", b"chunked")]))
+    assert (streamed.status, streamed.response_length, streamed.chunked) == ("599 Unknown", None, True)
+    unanswered = Response(Told(status=499, response_fields=[]))
+    assert (unanswered.status, unanswered.headers_sent) == ("499 Client Closed Request", False)
+
+
+def test_hooks_and_logger_are_given_the_same_request() -> None:
+    given: list[tuple[Any, ...]] = []
+    pre_request: Callable[..., object] = lambda worker, request: given.append((worker, request))  # noqa: E731
+    post_request: Callable[..., object] = lambda *args: given.append(args)  # noqa: E731
+    who = worker()
+    reporter, told = Reporter(who, pre_request, post_request, who.log.access), Told()
+    reporter.began(told)
+    reporter.ended(told)
+    ((_, request), (_, again, environ, response)) = given
+    assert request is again is told.note
+    ((logged, same, that, duration),) = who.log.accesses
+    assert (logged, same, that) == (response, request, environ)
+    assert duration == timedelta(seconds=1.234567)
+    assert (environ["PATH_INFO"], environ["HTTP_HOST"]) == ("/items/a b", "a.example")
+    assert (environ["wsgi.url_scheme"], environ["wsgi.multiprocess"]) == ("https", False)
+
+
+@pytest.mark.parametrize("arity", [2, 3, 4])
+def test_a_post_request_of_each_arity_is_called_as_gunicorn_calls_it(arity: int) -> None:
+    given: list[tuple[Any, ...]] = []
+    hooks: dict[int, Callable[..., object]] = {
+        2: lambda worker, req: given.append((worker, req)),
+        3: lambda worker, req, environ: given.append((worker, req, environ)),
+        4: lambda worker, req, environ, resp: given.append((worker, req, environ, resp)),
+    }
+    who = worker(post_request=hooks[arity])
+    witness = witness_of(who)
+    assert witness.began is None
+    assert witness.ended is not None
+    witness.ended(cast("Any", Told()))
+    kinds = [SimpleNamespace, Request, dict, Response][:arity]
+    assert [type(each) for each in given[0]] == kinds
+
+
+@pytest.mark.parametrize("name", ["pre_request", "post_request"])
+def test_a_hook_that_raises_is_logged_with_its_name_and_its_own_traceback(name: str) -> None:
+    def broken(*args: object) -> None:
+        raise ValueError("broken")
+
+    who = worker()
+    reporter = Reporter(who, **{name: broken})
+    told = Told(request_line=b"GET /\x1b HTTP/1.1")
+    reporter.began(told)
+    reporter.ended(told)
+    ((message, exc),) = who.log.said
+    assert message == f'The hook {name} raised, and "GET /\\x1b HTTP/1.1" goes on'
+    assert isinstance(exc, ValueError)
+    assert exc.__traceback__ is not None
+    assert exc.__traceback__.tb_frame.f_code is broken.__code__
+
+
+def test_a_logger_that_raises_does_not_keep_the_hook_from_its_request() -> None:
+    def broken(*args: object) -> None:
+        raise ValueError("broken")
+
+    given: list[tuple[Any, ...]] = []
+    who = worker()
+    Reporter(who, None, lambda *args: given.append(args), broken).ended(Told())
+    assert [message for message, _ in who.log.said] == [
+        'The logger\'s access() raised, and "GET /items/a%20b?q=1 HTTP/1.1" goes on'
+    ]
+    assert len(given) == 1
+
+
+def test_a_refused_head_is_logged_but_no_request_for_a_hook() -> None:
+    given: list[tuple[Any, ...]] = []
+    who, told = worker(), Told()
+    told.refused = True
+    Reporter(who, None, lambda *args: given.append(args), who.log.access).ended(told)
+    assert given == []
+    assert len(who.log.accesses) == 1
+
+
+class OwnAccess(Logger):  # type: ignore[misc]
+    def access(self, *args: object) -> None:
+        """Whatever a user does here."""
+
+
+class OwnAtoms(Logger):  # type: ignore[misc]
+    def atoms(self, *args: object) -> dict[str, object]:
+        """Whatever a user does here."""
+        return {}
+
+
+class OtherErrors(Logger):  # type: ignore[misc]
+    def error(self, *args: object, **kwargs: object) -> None:
+        """No concern of the access log's."""
+
+
+def told_parts(witness: Witness) -> set[str]:
+    return {name for name in ("began", "ended", "relay") if getattr(witness, name) is not None}
+
+
+def test_gunicorns_own_logger_and_default_hooks_want_to_know_nothing() -> None:
+    """Only lines that aren't fast go through it."""
+    who = worker(Logger(GunicornConfig()))
+    assert told_parts(witness_of(who)) == {"relay"}
+    assert witness_of(who).access_logger is logging.getLogger("gunicorn.access")
+    assert told_parts(witness_of(worker(OtherErrors(GunicornConfig())))) == {"relay"}
+
+
+@pytest.mark.parametrize("kind", [OwnAccess, OwnAtoms, Statsd])
+def test_a_logger_with_a_hand_in_accesses_is_told_of_each(kind: Any) -> None:
+    log = kind.__new__(kind)  # one that is made opens sockets
+    assert told_parts(witness_of(worker(log))) == {"ended"}
+
+
+def test_a_method_of_an_instance_is_a_hand_in_it_as_well() -> None:
+    log = Logger(GunicornConfig())
+    log.access = lambda *args: None
+    assert told_parts(witness_of(worker(log))) == {"ended"}
+
+
+@pytest.mark.parametrize("text", ["json", "%(s)s"])
+def test_a_format_that_gunicorns_logger_does_not_have_is_not_left_to_it(text: str) -> None:
+    assert told_parts(witness_of(worker(Logger(GunicornConfig()), text=text))) == set()
+    assert told_parts(witness_of(worker(Logger(GunicornConfig()), access_log_format="json"))) == set()
+
+
+def test_a_logger_that_only_quacks_is_left_alone() -> None:
+    assert told_parts(witness_of(worker(SimpleNamespace()))) == set()
+
+
+def test_what_goes_through_gunicorns_own_logger_is_escaped_before(caplog: pytest.LogCaptureFixture) -> None:
+    log = Logger(GunicornConfig())
+    log._access_log_enabled = True
+    who = worker(log, accesslog="-", access_log_format='"%(a)s" %(U)s %({x}o)s %(u)s %(s)s %(D)s')
+    log.cfg = who.cfg
+    logging.getLogger("gunicorn.access").addHandler(caplog.handler)
+    relay = witness_of(who).relay
+    assert relay is not None
+    fields = [(b"user-agent", b'\x9b"'), (b"authorization", b"Basic Cjp4")]
+    relay(Told(fields=fields, path=b"/%0a", response_fields=[(b"x", b"\xff")]))
+    assert caplog.messages == ['"\\x9b\\"" /\\x0a \\xff - 200 1234567']
