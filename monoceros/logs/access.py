@@ -1,8 +1,8 @@
 """The access log in its default look: method, path and status of each request.
 
-Knows what `AccessFormatter` shows; how lines reach a stream is `direct`'s. The rules it keeps: a line looks as
-`AccessFormatter` would show it, and a usual one is a single call; what isn't fast is an ordinary record, `args` being
-the five parts.
+Knows what `AccessFormatter` shows, and a formatter that shows the message alone, which is Gunicorn's; how lines reach a
+stream is `direct`'s. The rules it keeps: a line looks as its formatter would show it, and a usual one is a single call;
+what isn't fast is an ordinary record, `args` being the five parts.
 """
 
 import logging
@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable
 from typing import NamedTuple
 
 from monoceros.logs.direct import DirectLog
-from monoceros.logs.formatters import AccessFormatter
+from monoceros.logs.formatters import AccessFormatter, shows_message_only
 from monoceros.logs.lines import escape
 
 ACCESS_MESSAGE = '%s - "%s %s HTTP/%s" %d'
@@ -19,11 +19,11 @@ _HELD_STATUSES = 64  # applications use a dozen; one that counts through them al
 
 
 class _Look(NamedTuple):
-    """What a line's look depends on, as the formatter would make it."""
+    """What a line's look depends on, as the formatter would make it. Without a formatter it is the message alone."""
 
-    formatter: AccessFormatter
-    use_colors: bool
-    level_name: str
+    formatter: AccessFormatter | None = None
+    use_colors: bool = False
+    level_name: str = ""
 
 
 class AccessLog(DirectLog):
@@ -79,16 +79,23 @@ class AccessLog(DirectLog):
                 ACCESS_MESSAGE, escape(client), escape(method), escape(path), escape(http_version), status
             )
 
-    def _new_tail(self, formatter: AccessFormatter, status: int) -> str:
+    def _new_tail(self, formatter: AccessFormatter | None, status: int) -> str:
         if len(self._tails) >= _HELD_STATUSES:
             self._tails.clear()
-        after_request = formatter.emphasise("\n").partition("\n")[2]
-        tail = self._tails[status] = f'{after_request}" {formatter.get_status_code(status)}\n'
+        if formatter is None:
+            tail = f'" {status}\n'
+        else:
+            after_request = formatter.emphasise("\n").partition("\n")[2]
+            tail = f'{after_request}" {formatter.get_status_code(status)}\n'
+        self._tails[status] = tail
         return tail
 
     def _look_of(self, formatter: logging.Formatter) -> Hashable | None:
-        """See DirectLog: the default look, in colours or not."""
+        """See DirectLog: the default look, in colours or not, or the message alone."""
         self._look = None
+        if shows_message_only(formatter):
+            self._look = _Look()
+            self._prefix, self._before_request = "", ' - "'
         if isinstance(formatter, AccessFormatter) and formatter.has_default_look():
             look = self._look = _Look(formatter, formatter.use_colors, logging.getLevelName(logging.INFO))
             self._prefix = formatter.level_prefix(look.level_name, logging.INFO) + " "

@@ -189,3 +189,9 @@ def _escaped_args(
 def _escaped_arg(value: object) -> object:
     # Numbers stay numbers, for %d and %f.
     return value if isinstance(value, numbers.Number) else escape_unprintable(str(value))
+
+
+def shows_message_only(formatter: logging.Formatter) -> bool:
+    """Whether a formatter is logging's own, and adds nothing to a message that holds no exception."""
+    style = formatter._style
+    return type(formatter) is logging.Formatter and type(style) is logging.PercentStyle and style._fmt == "%(message)s"

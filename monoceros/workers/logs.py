@@ -60,7 +60,7 @@ def access_options(log: Any, cfg: Any, options: Mapping[str, Any], overrides: Ma
         # The logger is told of each request, and has the access log for itself.
         return {**options, "access_log": False, "access_log_format": None}
     setting = cfg.settings["access_log_format"]
-    merged = {"access_log": has_log, "access_log_format": setting.get(), **options}
+    merged = {"access_log": has_log, **options}
     if setting.get() != setting.default:
         merged["access_log_format"] = setting.get()
     return {**merged, **overrides}

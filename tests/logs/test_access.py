@@ -158,7 +158,7 @@ TOUCHES: dict[str, Callable[[Desk], object]] = {
     "a terminator": lambda desk: setattr(desk.handler, "terminator", "\r\n"),
     "a format": _change_formatter("%(message)s"),
     "a date format": _change_formatter(ACCESS_FORMAT, "%H"),
-    "a foreign formatter": lambda desk: desk.handler.setFormatter(logging.Formatter()),
+    "a foreign formatter": lambda desk: desk.handler.setFormatter(logging.Formatter("> %(message)s")),
     "no formatter": lambda desk: desk.handler.setFormatter(None),
     "propagation": lambda desk: setattr(desk.logger, "propagate", True),
     "a stream without a descriptor": lambda desk: setattr(desk.handler, "stream", io.StringIO()),

@@ -82,15 +82,15 @@ def options(log: Any, *given: dict[str, Any]) -> dict[str, Any]:
     return access_options(log, log.cfg, others, overrides)
 
 
-def test_the_access_log_is_gunicorns_in_its_format() -> None:
-    log = gunicorns(accesslog="-")
-    default = log.cfg.settings["access_log_format"].default
-    assert options(log) == {"access_log": True, "access_log_format": default}
-    assert options(gunicorns())["access_log"] is False
+def test_the_access_log_is_gunicorns_and_its_lines_are_the_incumbents_until_a_format_is_given() -> None:
+    assert options(gunicorns(accesslog="-")) == {"access_log": True}
+    assert options(gunicorns()) == {"access_log": False}
+    given = gunicorns(accesslog="-", access_log_format="%(m)s %(U)s")
+    assert options(given) == {"access_log": True, "access_log_format": "%(m)s %(U)s"}
 
 
 def test_a_format_is_what_was_said_last_by_who_counts_most() -> None:
-    """CONFIG_KWARGS, then a setting that was given, then the environment, then Gunicorn's default."""
+    """CONFIG_KWARGS, then a setting that was given, then the environment."""
     default, given = gunicorns(), gunicorns(access_log_format="%(h)s")
     written = {"access_log_format": "json", "access_log": False}
     assert options(default, written) == written
