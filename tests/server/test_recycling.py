@@ -9,6 +9,7 @@ from monoceros.config import Config
 from monoceros.server.recycling import MEBIBYTE, Recycling
 from monoceros.server.server import Server
 from tests.doubles.applications import hello
+from tests.doubles.host import Host
 from tests.doubles.served import PATIENCE, until
 
 
@@ -94,25 +95,6 @@ def test_a_process_that_nobody_replaces_is_not_ended_for_what_it_was_from_the_st
     assert limits.look() is None
     process.resident = 213 * MEBIBYTE
     assert limits.look() == "Memory limit of 200 MiB exceeded: 213 MiB resident"
-
-
-class Host:
-    """A WorkerHost that writes down what it is told."""
-
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    def server_ready(self) -> None:
-        self.told.append("ready")
-
-    def beat(self) -> None:
-        self.told.append("beat")
-
-    def limit_reached(self, reason: str) -> None:
-        self.told.append(reason)
-
-    def server_stopped(self) -> None:
-        self.told.append("stopped")
 
 
 def test_a_host_hears_of_the_first_limit_alone_and_not_before_the_server_is_ready() -> None:

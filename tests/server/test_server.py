@@ -14,6 +14,7 @@ import pytest
 from monoceros.asgi import Message, Receive, Scope, Send
 from monoceros.config import Config
 from monoceros.server.server import Server
+from tests.doubles.host import Host
 from tests.doubles.served import PATIENCE, read_all, read_answer, run, serving, until
 
 GET = b"GET / HTTP/1.1\r\nHost: test\r\n\r\n"
@@ -316,25 +317,6 @@ def test_callback_notify_is_called_in_its_interval() -> None:
 
     with serving(hello, callback_notify=notify, timeout_notify=0):
         assert called.wait(PATIENCE)
-
-
-class Host:
-    """A WorkerHost that writes down what it is told."""
-
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    def server_ready(self) -> None:
-        self.told.append("ready")
-
-    def beat(self) -> None:
-        self.told.append("beat")
-
-    def limit_reached(self, reason: str) -> None:
-        self.told.append(reason)
-
-    def server_stopped(self) -> None:
-        self.told.append("stopped")
 
 
 def in_worker(app: Any, during: Callable[[Server, Host, tuple[str, int]], None], **options: Any) -> tuple[int, Host]:
