@@ -53,7 +53,8 @@ class Connection(asyncio.Protocol):
         self._transport = transport  # type: ignore[assignment]
         self._template = connection_scope(transport, context.root_path, self.ends)
         peer = self._template["client"]
-        self._rewrite = context.rewriter(peer[0] if peer else None)
+        # A PROXY header may name no address; whoever sent it has one, unless it came over a unix socket.
+        self._rewrite = context.rewriter(peer[0] if peer else _host_of(transport))
         self.client = client_label(self._template)
         context.connections.add(self)
 
@@ -145,3 +146,9 @@ class Connection(asyncio.Protocol):
 
 def drop(data: bytes) -> None:
     """Take bytes that nobody waits for any more."""
+
+
+def _host_of(transport: asyncio.BaseTransport) -> str | None:
+    """Return the address at the other end; None for that of a unix socket."""
+    name = transport.get_extra_info("peername")
+    return name[0] if isinstance(name, tuple) else None

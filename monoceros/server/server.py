@@ -259,6 +259,19 @@ class Server(Steered):
         acceptor.start()
         self.servers.append(acceptor)
 
+    def rotate_logs(self, reopen: Callable[[], object]) -> None:
+        """Have log files opened anew by somebody who closes them first. No line of the access log is lost for that.
+
+        Arguments:
+            reopen: does it. Called now; call this on the loop's thread.
+        """
+        log = self._access_log
+        if log is not None:
+            log.flush()
+        reopen()
+        if log is not None:
+            log.review()
+
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
         """Drain, shut the application down, and close the listening sockets."""
         limits = [seconds for seconds in (self.config.timeout_graceful_shutdown, self._within) if seconds is not None]

@@ -69,6 +69,8 @@ class MonocerosWorker(Worker):  # type: ignore[misc]
 
     # Of all workers of this arbiter: made before its first fork.
     _siblings: ClassVar[Siblings | None] = None
+    # The configuration of Gunicorn's that options were gathered for, those of other sources, and all of them.
+    _options: ClassVar[tuple[Any, dict[str, Any], dict[str, Any]] | None] = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._seat = Seat.unseen()
@@ -99,12 +101,26 @@ class MonocerosWorker(Worker):  # type: ignore[misc]
                 log.warning(warning)
 
     def _make_config(self) -> Config:
+        """Make the options, in the arbiter, at each fork. Files are read once for each configuration of Gunicorn's.
+
+        So an edit counts from the next reload on, and one that can't be used doesn't end a service that runs.
+        """
+        former = MonocerosWorker._options
         try:
-            options = _options_of(type(self), self.cfg)[0]
-            return Config(None, **access_options(self.log, self.cfg, options, self.CONFIG_KWARGS))
+            if former is not None and former[0] is self.cfg:
+                given = former[1]
+            else:
+                given = _options_of(type(self), self.cfg)[0]
+            options = access_options(self.log, self.cfg, given, self.CONFIG_KWARGS)
+            config = Config(None, **options)
         except (UsageError, TypeError) as exc:
-            self.tmp.close()
-            raise HaltServer(f"{type(self).__name__}: {exc}", EXIT_USAGE) from exc
+            if former is None:
+                self.tmp.close()
+                raise HaltServer(f"{type(self).__name__}: {exc}", EXIT_USAGE) from exc
+            self.log.error("%s: %s. The options of before are kept", type(self).__name__, exc)
+            return Config(None, **former[2])
+        MonocerosWorker._options = (self.cfg, given, options)
+        return config
 
     def _crew(self) -> Siblings:
         if MonocerosWorker._siblings is None:
@@ -339,7 +355,13 @@ class MonocerosWorker(Worker):  # type: ignore[misc]
         if self._loop is None or self._loop.is_closed():
             self.log.reopen_files()
         else:
-            self._loop.call_soon_threadsafe(self.log.reopen_files)
+            self._loop.call_soon_threadsafe(self._reopen_files)
+
+    def _reopen_files(self) -> None:
+        if self.server is None:
+            self.log.reopen_files()
+        else:
+            self.server.rotate_logs(self.log.reopen_files)
 
     def handle_abort(self, sig: int, frame: FrameType | None) -> None:
         """SIGABRT: the arbiter has waited in vain for a sign of life, and will kill."""

@@ -183,6 +183,13 @@ def test_whom_it_names_may_speak_for_others_if_it_is_trusted() -> None:
         assert b"\r\n\r\n203.0.113.7:0 " in served.ask(LINE + REQUEST)
 
 
+def test_who_names_a_unix_socket_is_not_trusted_as_one() -> None:
+    """Peers of a unix socket may be trusted; a header that came over TCP must not make one of its sender."""
+    header = BLOCK[:12] + b"\x21\x31" + (216).to_bytes(2) + bytes(216)
+    with serving(tell, proxy_protocol="v2", forwarded_allow_ips="unix:") as served:
+        assert b"\r\n\r\nnobody " in served.ask(header + REQUEST)
+
+
 @pytest.mark.parametrize(
     ("options", "sent", "reason"),
     [

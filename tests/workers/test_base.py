@@ -54,6 +54,7 @@ def cfg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     settings = GunicornConfig()
     settings.set("errorlog", str(tmp_path / "error.log"))
     Alone.crew = Siblings()
+    monkeypatch.setattr(MonocerosWorker, "_options", None)  # those of this test's arbiter
     return settings
 
 
