@@ -30,7 +30,7 @@ _WHERE = "access_log_format (--access-log-format)"
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 _DIRECTIVE = re.compile(
-    r"%(?:(?P<percent>%)|\((?P<name>[^()]*)\)(?P<spec>[-+ #0]*[0-9]{0,3}(?:\.[0-9]{1,3})?)(?P<kind>[A-Za-z])|)"
+    r"%(?:(?P<percent>%)|\((?P<name>[^()]*)\)(?P<spec>[-+ #0]*[0-9]{0,3})(?:\.(?P<cut>[0-9]{1,3}))?(?P<kind>[A-Za-z])|)"
 )
 _PART = re.compile(r"\{([^{}]+)\}([ioe])")
 
@@ -46,10 +46,11 @@ def user_of(told: Told) -> str:
     if scheme.lower() != "basic":
         return "-"
     try:
-        decoded = base64.b64decode(credentials.strip()).decode()
+        # A password needn't be UTF-8 for the name to be known.
+        name = base64.b64decode(credentials.strip()).partition(b":")[0].decode()
     except (binascii.Error, ValueError):
         return "-"
-    return decoded.partition(":")[0] or "-"
+    return name or "-"
 
 
 def _or_dash(name: bytes) -> Callable[[Told], str]:
@@ -117,10 +118,25 @@ def compile_format(text: str, *, clock: Clock = time.time) -> Line:
             raise _malformed(text, match.start())
         else:
             atom = _atom(match["name"], clock)
-            template += "%" + match["spec"] + _checked_kind(match, atom)
-            values.append(atom.value if atom.number else _shown(atom.value))
+            kind, cut = _checked_kind(match, atom), match["cut"]
+            if atom.number:
+                template += f"%{match['spec']}{'' if cut is None else '.' + cut}{kind}"
+                values.append(atom.value)
+            else:
+                template += f"%{match['spec']}{kind}"
+                values.append(_shown(atom.value, None if cut is None else int(cut)))
     template += _literal(text[end:])
     return lambda told: template % tuple([value(told) for value in values])
+
+
+def cuts(text: str) -> bool:
+    """Tell whether a format has an atom with a precision, such as `%(a).80s`."""
+    return any(match["cut"] for match in _DIRECTIVE.finditer(text))
+
+
+def texts_of(told: Told) -> dict[str, str]:
+    """The atoms of a request that are text, without the date, as they are before they are escaped."""
+    return {name: str(atom.value(told)) for name, atom in _ATOMS.items() if not atom.number}
 
 
 def _atom(name: str, clock: Clock) -> _Atom:
@@ -172,9 +188,11 @@ def _literal(text: str) -> str:
     return "\t".join(escape(piece) for piece in text.split("\t")).replace("%", "%%")
 
 
-def _shown(value: Callable[[Told], str | int]) -> Callable[[Told], str]:
+def _shown(value: Callable[[Told], str | int], cut: int | None) -> Callable[[Told], str]:
+    """Text between quotes; of `cut` characters at most before it is escaped, for half an escape would end them."""
+
     def shown(told: Told) -> str:
-        text = str(value(told))
+        text = str(value(told))[:cut]
         if '"' in text or "\\" in text:
             text = text.replace("\\", "\\\\").replace('"', '\\"')
         return escape(text)

@@ -1,8 +1,7 @@
 """The access log in a format of the user's.
 
-Knows what makes a line, and what formatter of `logging` shows a message and nothing else; how lines reach a stream is
-`direct`'s. The rule it keeps: what isn't fast goes through `logging`, as a record whose message is the line, or however
-whoever opened the log wants it.
+Knows what makes a line; how lines reach a stream is `direct`'s. The rule it keeps: what isn't fast goes through
+`logging`, as a record whose message is the line, or however whoever opened the log wants it.
 """
 
 import logging
@@ -10,18 +9,16 @@ from collections.abc import Callable, Hashable
 
 from monoceros.logs.atoms import Line, compile_format
 from monoceros.logs.direct import DirectLog
-from monoceros.logs.formatters import AccessFormatter
+from monoceros.logs.formatters import AccessFormatter, shows_message_only
 from monoceros.logs.lines import escape_unprintable
 from monoceros.logs.told import Told
-
-_ALONE = "%(message)s"
 
 
 class LineFormatter(logging.Formatter):
     """Shows the message, on one line: for lines that are complete in themselves."""
 
     def __init__(self) -> None:
-        super().__init__(_ALONE)
+        super().__init__("%(message)s")
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         """An application's records may come here, too; what a client sent can be in them."""
@@ -65,11 +62,7 @@ class FormattedLog(DirectLog):
 
     def _look_of(self, formatter: logging.Formatter) -> Hashable | None:
         """See DirectLog: the message alone."""
-        kind, style = type(formatter), formatter._style
-        if kind is LineFormatter:
-            return formatter
-        plain = kind is logging.Formatter and type(style) is logging.PercentStyle and style._fmt == _ALONE
-        return formatter if plain else None
+        return formatter if type(formatter) is LineFormatter or shows_message_only(formatter) else None
 
 
 def open_formatted_log(

@@ -98,7 +98,7 @@ def host_of(address: tuple[Any, ...] | None) -> str:
 
 def port_of(address: tuple[Any, ...] | None) -> str:
     """The port of an address, "" if there is none."""
-    return str(address[1]) if address and address[1] is not None else ""
+    return str(address[1]) if address and len(address) > 1 and address[1] is not None else ""
 
 
 VARIABLES: dict[str, Callable[[Told], str]] = {

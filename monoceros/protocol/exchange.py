@@ -21,11 +21,11 @@ this is the one that nginx made customary."""
 
 @dataclass(frozen=True, slots=True)
 class Observer:
-    """Who wants to know of requests.
+    """Who wants to know of requests. What it raises is logged.
 
     Attributes:
-        ended: told of each request that is over, whatever became of it. Must not raise.
-        began: told of each request before an application is called, or None. Must not raise.
+        ended: told of each request that is over, whatever became of it.
+        began: told of each request before an application is called, or None.
         clock: tells the time in seconds.
     """
 

@@ -1,20 +1,25 @@
 """An HTTP/1.1 connection that tells an observer of its requests.
 
 A server makes its connections of this class only if there is an observer, so that nothing of it costs anything without.
-The rule it keeps: each request that begins ends once, in whatever way, and a head that is refused is told as well.
+The rules it keeps: each request that begins ends once, in whatever way, and a head that is refused is told as well;
+what an observer raises is logged, and changes nothing for the peer.
 """
 
 import asyncio
-from collections.abc import Iterable
+import logging
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from monoceros.asgi import Headers
+from monoceros.errors import beheaded
 from monoceros.protocol.context import Context
 from monoceros.protocol.exchange import Exchange
 from monoceros.protocol.http1 import HTTP1Connection
 from monoceros.protocol.session import Phase
 from monoceros.wire.reader import Reading
 from monoceros.wire.response import BODILESS
+
+logger = logging.getLogger("monoceros.error")
 
 LONGEST_LINE = 4096
 """Octets of a refused request line that are told; what comes in it is the peer's choice."""
@@ -126,7 +131,7 @@ class ObservedConnection(HTTP1Connection):
             began_at=observer.clock(),
         )
         if observer.began is not None:
-            observer.began(exchange)
+            _tell(observer.began, exchange)
 
     def _answered(self) -> None:
         if self._closing and self._exchange is not None:
@@ -168,4 +173,13 @@ class ObservedConnection(HTTP1Connection):
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.end(self._observer.clock(), cut_off=cut_off)
-            self._observer.ended(exchange)
+            _tell(self._observer.ended, exchange)
+
+
+def _tell(function: Callable[[Exchange], None], exchange: Exchange) -> None:
+    """Call an observer. What it raises would come out of `send`, as if the answer weren't written."""
+    try:
+        function(exchange)
+    except Exception as exc:  # it reads the scope, into which an application may have written anything
+        line = exchange.request_line.decode("latin-1")
+        logger.error("Who is told of requests failed at %a; the request goes on", line, exc_info=beheaded(exc))

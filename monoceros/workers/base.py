@@ -107,10 +107,8 @@ class MonocerosWorker(Worker):  # type: ignore[misc]
         """
         former = MonocerosWorker._options
         try:
-            if former is not None and former[0] is self.cfg:
-                given = former[1]
-            else:
-                given = _options_of(type(self), self.cfg)[0]
+            same = former is not None and former[0] is self.cfg
+            given = former[1] if former is not None and same else _options_of(type(self), self.cfg)[0]
             options = access_options(self.log, self.cfg, given, self.CONFIG_KWARGS)
             config = Config(None, **options)
         except (UsageError, TypeError) as exc:

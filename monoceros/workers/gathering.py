@@ -12,7 +12,7 @@ and what doesn't count is named. What two places say of one option is settled in
     our default
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,12 @@ ARBITERS = {
     "workers": "workers",
 }
 
+# Options that the settings of Gunicorn's logger win over; `workers/logs.py` makes them of these.
+_OF_LOGGER: dict[str, tuple[str, Callable[[Any], object]]] = {
+    "access_log": ("accesslog", lambda path: True),
+    "access_log_format": ("access_log_format", lambda text: text),
+}
+
 
 def config_options(
     cfg: Any, overrides: Mapping[str, Any], environ: Mapping[str, str], directory: Path
@@ -81,6 +87,10 @@ def config_options(
             warnings.append(
                 f"{each.source.name} ({each.source}) is not read: under Gunicorn, that is Gunicorn's affair{its}"
             )
+        elif name in _OF_LOGGER and was_given(cfg.settings[_OF_LOGGER[name][0]]):
+            its_name, convert = _OF_LOGGER[name]
+            if each.value != convert(cfg.settings[its_name].get()):
+                warnings.append(_loses(each, its_name))
         else:
             options[name] = each.value
     for line, setting in settings.items():
@@ -89,7 +99,7 @@ def config_options(
             continue
         other = written.get(line.option)
         if other is not None and other.value != value:
-            warnings.append(f"{other.source.name} ({other.source}) is not read: Gunicorn's {line.name} was given")
+            warnings.append(_loses(other, line.name))
         options[line.option] = value
     options.update(overrides)
     return options, warnings
@@ -111,6 +121,10 @@ def refusals(cfg: Any) -> list[str]:
 def was_given(setting: Any) -> bool:
     """Whether a setting of Gunicorn's has another value than its default."""
     return bool(setting.get() != type(setting)().get())
+
+
+def _loses(given: Given, name: str) -> str:
+    return f"{given.source.name} ({given.source}) is not read: Gunicorn's {name} was given"
 
 
 def _written(environ: Mapping[str, str], directory: Path) -> tuple[dict[str, Given], list[str]]:

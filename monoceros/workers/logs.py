@@ -6,7 +6,7 @@ ours only where Gunicorn's own logger would write the very same.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 ERROR_LOGGERS = ("monoceros.error", "monoceros.asgi")
@@ -36,14 +36,34 @@ def error_log(log: Any) -> logging.Logger:
 
 
 def logs_plainly(log: Any) -> bool:
-    """Tell whether an access is a line of the format and nothing else: no class of the user's has a hand in it."""
+    """Tell whether an access is a line of the format, and a count at most: no class of the user's has a hand in it."""
     if not hasattr(log, "access"):
         return True
-    kind = type(log)
-    plain = next((each for each in kind.__mro__ if each.__module__ == "gunicorn.glogging"), None)
+    kind, plain = type(log), _gunicorns_class(log)
     return plain is not None and not any(
         part in vars(log) or getattr(kind, part, None) is not getattr(plain, part, None) for part in _ACCESS_PARTS
     )
+
+
+def counter_of(log: Any) -> Callable[[int, float], None] | None:
+    """Return what counts a request as Gunicorn's statsd logger does beside its line; None for any other logger.
+
+    It takes the status, and the duration in seconds. A logger that isn't plain counts for itself.
+
+    Arguments:
+        log: Gunicorn's logger.
+    """
+    if not logs_plainly(log) or not hasattr(_gunicorns_class(log), "increment"):
+        return None
+    # A duration was a histogram before there were timers: up to Gunicorn 23.
+    measure = getattr(log, "timer", None) or log.histogram
+
+    def count(status: int, seconds: float) -> None:
+        measure("gunicorn.request.duration", seconds * 1000)
+        log.increment("gunicorn.requests", 1)
+        log.increment(f"gunicorn.request.status.{status}", 1)
+
+    return count
 
 
 def access_options(log: Any, cfg: Any, options: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
@@ -64,6 +84,11 @@ def access_options(log: Any, cfg: Any, options: Mapping[str, Any], overrides: Ma
     if setting.get() != setting.default:
         merged["access_log_format"] = setting.get()
     return {**merged, **overrides}
+
+
+def _gunicorns_class(log: Any) -> type | None:
+    """The topmost of a logger's classes that is Gunicorn's own: what it does is no doing of the user's."""
+    return next((each for each in type(log).__mro__ if each.__module__.startswith("gunicorn.")), None)
 
 
 def _follow(ours: logging.Logger, theirs: logging.Logger) -> None:

@@ -11,11 +11,11 @@ from http import HTTPStatus
 from typing import Any, Protocol
 
 from monoceros.errors import beheaded
-from monoceros.logs.atoms import JSON, user_of
+from monoceros.logs.atoms import JSON, cuts, texts_of
 from monoceros.logs.lines import escape
 from monoceros.logs.told import Told, environ_of, last_value
 from monoceros.server.witness import Witness
-from monoceros.workers.logs import logs_plainly
+from monoceros.workers.logs import counter_of, logs_plainly
 
 # What HTTPStatus doesn't have: see the status of a request whose client left.
 _PHRASES = {499: "Client Closed Request"}
@@ -100,6 +100,7 @@ class Reporter:
         worker: handed to hooks; its `log` is told what they raise.
         pre_request, post_request: the hooks, or None if they aren't set.
         access: `access` of a logger that does more than Gunicorn's own, or None.
+        count: given the status and the seconds of each request, or None.
     """
 
     def __init__(
@@ -108,11 +109,13 @@ class Reporter:
         pre_request: Callable[..., object] | None = None,
         post_request: Callable[..., object] | None = None,
         access: Callable[..., object] | None = None,
+        count: Callable[[int, float], object] | None = None,
     ) -> None:
         self._worker = worker
         self._pre_request = pre_request
         self._post_request = post_request
         self._access = access
+        self._count = count
 
     def began(self, told: Witnessed) -> None:
         """Call pre_request."""
@@ -121,7 +124,9 @@ class Reporter:
             self._call("hook pre_request", self._pre_request, told, self._worker, told.note)
 
     def ended(self, told: Witnessed) -> None:
-        """Log the access, and call post_request for what an application may have been asked."""
+        """Count or log the access, and call post_request for what an application may have been asked."""
+        if self._count is not None:
+            self._call("logger's counting", self._count, told, told.status, told.seconds)
         post_request = None if told.refused else self._post_request
         if self._access is None and post_request is None:
             return
@@ -133,18 +138,21 @@ class Reporter:
             self._call("hook post_request", post_request, told, self._worker, request, environ, response)
 
     def relay(self, told: Told) -> None:
-        """Log an access through Gunicorn's own logger, so that its records are what they always were.
+        """Log an access as Gunicorn's own logger does, so that its records are what they always were.
 
-        That logger shows what it is given as it is; so what isn't visible ASCII is escaped before.
+        That logger escapes quotes and nothing else, so all else is escaped before. Texts that it would make otherwise
+        than ours are replaced by ours: those of a refused head, or of a peer without an address.
         """
-        environ = {name: escape(value) for name, value in environ_of(told).items()}
-        if escape(user_of(told)) != user_of(told):
-            del environ["HTTP_AUTHORIZATION"]  # the name in it would be decoded after this
+        log = self._worker.log
+        environ = {name: _escaped(value) for name, value in environ_of(told).items()}
+        environ.pop("HTTP_AUTHORIZATION", None)  # the name in it would be decoded after this
         response = Response(told)
-        response.headers = [(name, escape(value)) for name, value in response.headers]
+        response.headers = [(name, _escaped(value)) for name, value in response.headers]
         # It takes the fields of a request in place of one.
-        fields = [(name.decode("latin-1"), escape(value.decode("latin-1"))) for name, value in told.fields]
-        self._worker.log.access(response, fields, environ, timedelta(seconds=told.seconds))
+        fields = [(name.decode("latin-1"), _escaped(value.decode("latin-1"))) for name, value in told.fields]
+        atoms = log.atoms(response, fields, environ, timedelta(seconds=told.seconds))
+        atoms |= {name: _escaped(value) for name, value in texts_of(told).items()}
+        log.access_log.info(log.cfg.access_log_format, log.atoms_wrapper_class(atoms))
 
     def _environ(self, told: Told) -> dict[str, Any]:
         several = self._worker.cfg.workers > 1
@@ -174,12 +182,13 @@ def witness_of(worker: Any) -> Witness:
     plain = logs_plainly(log)
     pre_request, post_request = _given(cfg, "pre_request"), _given(cfg, "post_request")
     access = None if plain else log.access
-    reporter = Reporter(worker, pre_request, post_request, access)
-    # A record of Gunicorn's shows Gunicorn's format, whatever ours is.
-    relays = plain and hasattr(log, "access") and text == cfg.access_log_format and text != JSON
+    count = counter_of(log)
+    reporter = Reporter(worker, pre_request, post_request, access, count)
+    # A record of Gunicorn's shows Gunicorn's format, whatever ours is, and cuts what is escaped.
+    relays = plain and hasattr(log, "access") and text == cfg.access_log_format and text != JSON and not cuts(text)
     return Witness(
         began=reporter.began if pre_request is not None else None,
-        ended=reporter.ended if access is not None or post_request is not None else None,
+        ended=None if access is post_request is count is None else reporter.ended,
         relay=reporter.relay if relays else None,
         access_logger=getattr(log, "access_log", None),
     )
@@ -190,6 +199,11 @@ def _given(cfg: Any, name: str) -> Callable[..., object] | None:
     setting = cfg.settings[name]
     found: Callable[..., object] | None = setting.get()
     return None if found == type(setting)().get() else found
+
+
+def _escaped(text: str) -> str:
+    """Text as our own lines show it, but for its quotes: a backslash before one must not undo the escape of it."""
+    return escape(text.replace("\\", "\\\\"))
 
 
 def _phrase(status: int) -> str:

@@ -260,3 +260,39 @@ def test_statsd_gets_counters_and_durations(directory: Path, access: tuple[str, 
     assert all(re.fullmatch(r"[^:]+:[0-9.]+\|ms\|#env:test", metric) for metric in durations)
     if access:
         assert '"GET /there HTTP/1.1" 200' in lines_of(directory / "access.log")[0]
+
+
+FORGED = (
+    b'GET / HTTP/1.1\r\nHost: a\r\nUser-Agent: a\\" 200 \x9b\r\nAuthorization: Basic %b\r\nConnection: close\r\n\r\n'
+)
+
+
+@pytest.mark.parametrize("way", ["file", "statsd", "syslog"])
+def test_no_client_forges_a_line_whatever_else_is_told_of_it(directory: Path, way: str) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sink:
+        sink.bind(("127.0.0.1", 0))
+        host = f"127.0.0.1:{sink.getsockname()[1]}"
+        also = {
+            "file": (),
+            "statsd": ("--statsd-host", host),
+            "syslog": ("--log-syslog", "--log-syslog-to", f"udp://{host}"),
+        }[way]
+        access = ("--access-logfile", "access.log", "--access-logformat", '%(u)s "%(r)s" %(s)s "%(a)s"')
+        with gunicorn(directory, *access, *also) as server:
+            send(server.port, FORGED % base64.b64encode(b'e\n1.2.3.4 "\\:\xff'))
+            send(server.port, b"NONSENSE\x1b\r\n\r\n")
+            assert lines_of(directory / "access.log", 2) == [
+                'e\\x0a1.2.3.4 \\"\\\\ "GET / HTTP/1.1" 200 "a\\\\\\" 200 \\x9b"',
+                '- "NONSENSE\\x1b" 400 "-"',
+            ]
+
+
+def test_a_format_of_ours_counts_with_statsd_as_well(directory: Path) -> None:
+    environ = {"MONOCEROS_ACCESS_LOG_FORMAT": "json"}
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as statsd:
+        statsd.bind(("127.0.0.1", 0))
+        host = ("--statsd-host", f"127.0.0.1:{statsd.getsockname()[1]}")
+        with gunicorn(directory, "--access-logfile", "access.log", *host, environ=environ) as server:
+            ask(server.port, "/there")
+            (line,) = lines_of(directory / "access.log")
+    assert json.loads(line)["path"] == "/there"

@@ -14,7 +14,7 @@ from gunicorn.config import Config as GunicornConfig
 from gunicorn.glogging import Logger
 
 from monoceros.errors import UsageError
-from monoceros.logs.atoms import compile_format
+from monoceros.logs.atoms import compile_format, cuts
 from monoceros.logs.told import environ_of
 from tests.doubles.told import FakeTold, unknown
 
@@ -114,6 +114,7 @@ def basic(credentials: bytes) -> FakeTold:
         (basic(b":secret"), "-"),
         (basic(b"j\n\xc3\xa9"), "j\\x0a\\xe9"),
         (basic(b"\xff:"), "-"),
+        (basic(b"jo:\xff"), "jo"),
         (FakeTold(fields=[(b"authorization", b"Basic !")]), "-"),
         (FakeTold(fields=[(b"authorization", b"Bearer abc")]), "-"),
     ],
@@ -136,6 +137,27 @@ def test_a_peer_can_neither_break_its_line_nor_end_its_quotes() -> None:
     for atom in ("%(a)s", "%(q)s", "%({x}i)s", "%({x}o)s", "%({http_x}e)s"):
         assert shown(atom, told) == escaped
     assert shown("%(m)s %(U)s", told) == 'GET\\x0a /\\x0a\\"'
+
+
+@pytest.mark.parametrize(("text", "expected"), [
+    ('"%(a).2s"', '"a\\\\"'),
+    ('"%(a).3s"', '"a\\\\\\""'),
+    ('"%(a).4s"', '"a\\\\\\"\\x1b"'),
+    ('"%(a)6.2s|%(a)-6.2s|%(a).0s"', '"   a\\\\|a\\\\   |"'),
+    ("%(s).2s|%(B).4d", "20|0013"),
+])  # fmt: skip
+def test_a_precision_cuts_no_escape_in_two(text: str, expected: str) -> None:
+    """Of a client's backslash before the closing quote, half would let the line go on inside the quotes."""
+    assert shown(text, FakeTold(fields=[(b"user-agent", b'a\\"\x1b"')])) == expected
+
+
+def test_a_format_that_cuts_is_known_by_it() -> None:
+    assert cuts('%(h)s "%(a)-9.80s"')
+    assert not cuts("%(h)s. %(s)5s %%(a).80s")
+
+
+def test_a_client_that_an_application_made_up_has_no_port() -> None:
+    assert shown("%(h)s:%({remote_port}e)s", FakeTold(client=("somebody",))) == "somebody:"
 
 
 COSTS = {

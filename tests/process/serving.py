@@ -66,7 +66,8 @@ class Serving:
 
     @property
     def port(self) -> int:
-        """The TCP port it serves."""
+        """The TCP port it serves; a single process names it a moment after its application has started."""
+        self.wait_for("running on http")
         found = re.search(r"running on https?://[^ ]*:(\d+)", self.output)
         assert found, self.output
         return int(found[1])

@@ -341,6 +341,48 @@ def test_the_default_access_log_is_written_as_well(stage: Stage, diary: Diary, p
     assert stage.log == [("127.0.0.1:50000", "GET", "/", "1.1", 200)]
 
 
+def broken(exchange: Exchange) -> None:
+    """An observer with a mistake in it."""
+    raise ValueError("broken")
+
+
+@pytest.mark.parametrize("observer", [Observer(broken), Observer(broken, broken)], ids=["end", "both"])
+def test_what_an_observer_raises_is_logged_and_the_request_is_answered_once(
+    stage: Stage, caplog: pytest.LogCaptureFixture, observer: Observer
+) -> None:
+    stage.context.observer = observer
+    peer = stage.connect()
+    peer.send()
+    stage.call.answer(b"hello")
+    assert (peer.answer().body, peer.closed) == (b"hello", False)
+    peer.send()
+    stage.call.answer(b"again")
+    assert peer.answer().body == b"again"
+    assert {record.getMessage() for record in caplog.records} == {
+        "Who is told of requests failed at 'GET / HTTP/1.1'; the request goes on"
+    }
+    assert len(caplog.records) == (2 if observer.began is None else 4)
+    for record in caplog.records:
+        assert record.exc_info is not None
+        assert isinstance(record.exc_info[1], ValueError)
+        assert record.exc_info[1].__traceback__ is not None
+
+
+def test_a_refused_head_and_a_vanished_peer_survive_an_observer_that_raises(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    stage.context.observer = Observer(broken)
+    peer = stage.connect()
+    peer.send(b"B\xffD\r\n\r\n")
+    assert peer.answer().status == 400
+    assert "Who is told of requests failed at 'B\\xffD'; the request goes on" in caplog.messages
+    other = stage.connect()
+    other.send()
+    other.vanish()
+    assert caplog.messages[-1] == "Who is told of requests failed at 'GET / HTTP/1.1'; the request goes on"
+    assert other.connection not in stage.context.connections
+
+
 def test_it_takes_an_observer_to_be_observed(stage: Stage) -> None:
     context: Context = stage.context
     with pytest.raises(AssertionError):

@@ -158,6 +158,27 @@ def test_the_nearest_of_several_sources_wins(tmp_path: Path) -> None:
     assert options["timeout_keep_alive"] == 50
 
 
+def test_settings_of_gunicorns_log_win_over_what_the_environment_says_of_it(tmp_path: Path) -> None:
+    """They are read from its logger, later; so the option isn't there."""
+    environ = {"MONOCEROS_ACCESS_LOG": "false", "MONOCEROS_ACCESS_LOG_FORMAT": "json"}
+    options, warnings = options_of(configured(), tmp_path, environ)
+    assert (options["access_log"], options["access_log_format"], warnings) == (False, "json", [])
+    options, warnings = options_of(configured(accesslog="-", access_log_format="%(h)s"), tmp_path, environ)
+    assert {"access_log", "access_log_format"} & set(options) == set()
+    assert warnings == [
+        "MONOCEROS_ACCESS_LOG (environment MONOCEROS_ACCESS_LOG) is not read: Gunicorn's accesslog was given",
+        "MONOCEROS_ACCESS_LOG_FORMAT (environment MONOCEROS_ACCESS_LOG_FORMAT) is not read: "
+        "Gunicorn's access_log_format was given",
+    ]
+    options, _ = options_of(configured(accesslog="-"), tmp_path, environ, access_log=False)
+    assert options["access_log"] is False
+
+
+def test_who_says_of_the_log_what_gunicorn_says_is_told_nothing(tmp_path: Path) -> None:
+    environ = {"MONOCEROS_ACCESS_LOG": "true", "MONOCEROS_ACCESS_LOG_FORMAT": "%(h)s"}
+    assert options_of(configured(accesslog="-", access_log_format="%(h)s"), tmp_path, environ)[1] == []
+
+
 def test_what_is_gunicorns_affair_is_not_read_and_says_what_sets_it(tmp_path: Path) -> None:
     options, warnings = options_of(configured(), tmp_path, {"MONOCEROS_PORT": "80", "MONOCEROS_APP": "other:app"})
     assert "port" not in options

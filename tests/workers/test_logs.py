@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from gunicorn.config import Config as GunicornConfig
 from gunicorn.glogging import Logger
+from gunicorn.instrument.statsd import Statsd
 
-from monoceros.workers.logs import access_options, error_log, log_like_gunicorn, logs_plainly
+from monoceros.workers.logs import access_options, counter_of, error_log, log_like_gunicorn, logs_plainly
 
 NAMES = ("monoceros.error", "monoceros.asgi", "monoceros.access", "gunicorn.error", "gunicorn.access")
 
@@ -116,3 +117,66 @@ def test_only_what_makes_access_lines_decides_whether_they_are_plain() -> None:
     assert logs_plainly(OtherErrors(GunicornConfig()))
     assert logs_plainly(SimpleNamespace())
     assert not logs_plainly(SimpleNamespace(access=print))
+
+
+class UnsentStatsd(Statsd):  # type: ignore[misc]
+    """Sends nothing: it keeps the names of its metrics."""
+
+    def __init__(self, cfg: Any) -> None:
+        Logger.__init__(self, cfg)
+        self.prefix = ""
+        self.names: list[str] = []
+
+    def _sock_send(self, msg: str) -> None:
+        self.names.append(msg.partition(":")[0])
+
+
+class OldStatsd(Logger):  # type: ignore[misc]
+    """As up to Gunicorn 23: without timers."""
+
+    def __init__(self, cfg: Any) -> None:
+        super().__init__(cfg)
+        self.told: list[tuple[str, float]] = []
+
+    def histogram(self, name: str, value: float) -> None:
+        self.told.append((name, value))
+
+    def increment(self, name: str, value: float) -> None:
+        self.told.append((name, value))
+
+
+OldStatsd.__module__ = "gunicorn.instrument.statsd"
+
+
+def test_a_class_of_gunicorns_own_has_no_hand_of_a_users_in_it() -> None:
+    cfg = gunicorns(accesslog="-", access_log_format="json").cfg
+    assert logs_plainly(UnsentStatsd(cfg))
+    assert options(UnsentStatsd(cfg)) == {"access_log": True, "access_log_format": "json"}
+    overrides = {"access_log_format": "%(m)s"}
+    assert options(UnsentStatsd(cfg), {}, overrides)["access_log_format"] == "%(m)s"
+
+
+def test_only_a_statsd_logger_that_is_plain_needs_a_request_counted() -> None:
+    class OwnAccess(UnsentStatsd):
+        def access(self, *args: object) -> None:
+            """Counts for itself."""
+
+    class OwnIncrement(Logger):  # type: ignore[misc]
+        def increment(self, *args: object) -> None:
+            """No metric of Gunicorn's."""
+
+    for log in (gunicorns(), SimpleNamespace(), OwnAccess(GunicornConfig()), OwnIncrement(GunicornConfig())):
+        assert counter_of(log) is None
+    log = UnsentStatsd(GunicornConfig())
+    count = counter_of(log)
+    assert count is not None
+    count(200, 1.5)
+    assert log.names == ["gunicorn.request.duration", "gunicorn.requests", "gunicorn.request.status.200"]
+
+
+def test_a_duration_is_a_histogram_where_gunicorn_has_no_timers() -> None:
+    log = OldStatsd(GunicornConfig())
+    count = counter_of(log)
+    assert count is not None
+    count(200, 1.5)
+    assert log.told[0] == ("gunicorn.request.duration", 1500)

@@ -1,6 +1,7 @@
 """Requests as Gunicorn's hooks and loggers know them."""
 
 import logging
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from types import SimpleNamespace
@@ -11,9 +12,11 @@ from gunicorn.config import Config as GunicornConfig
 from gunicorn.glogging import Logger
 from gunicorn.instrument.statsd import Statsd
 
+from monoceros.logs.atoms import compile_format
+from monoceros.logs.told import environ_of
 from monoceros.server.witness import Witness
 from monoceros.workers.requests import Reporter, Request, Response, witness_of
-from tests.doubles.told import FakeTold
+from tests.doubles.told import FakeTold, unknown
 
 
 class Told(FakeTold):
@@ -194,10 +197,65 @@ def test_gunicorns_own_logger_and_default_hooks_want_to_know_nothing() -> None:
     assert told_parts(witness_of(worker(OtherErrors(GunicornConfig())))) == {"relay"}
 
 
-@pytest.mark.parametrize("kind", [OwnAccess, OwnAtoms, Statsd])
+class OwnCounts(Statsd):  # type: ignore[misc]
+    """Keeps its metrics; its base's `access` makes them."""
+
+    def __init__(self) -> None:
+        Logger.__init__(self, GunicornConfig())  # not its own, which opens a socket
+        self.sent: list[str] = []
+        self.prefix = "shop."
+
+    def _sock_send(self, msg: str) -> None:
+        self.sent.append(msg)
+
+
+class OwnAccessAndCounts(OwnCounts):
+    def access(self, *args: object) -> None:
+        """Whatever a user does here, counting included."""
+
+
+@pytest.mark.parametrize("kind", [OwnAccess, OwnAtoms, OwnAccessAndCounts])
 def test_a_logger_with_a_hand_in_accesses_is_told_of_each(kind: Any) -> None:
     log = kind.__new__(kind)  # one that is made opens sockets
     assert told_parts(witness_of(worker(log))) == {"ended"}
+
+
+@pytest.mark.parametrize("text", [None, "json", "%(h)s"], ids=["Gunicorn's format", "json", "ours"])
+def test_a_statsd_logger_counts_what_is_logged_here(text: str | None) -> None:
+    """Its lines are made as any other logger's; its metrics are those that its own `access` sends."""
+    log = OwnCounts()
+    witness = witness_of(worker(log, text))
+    assert told_parts(witness) == ({"ended", "relay"} if text is None else {"ended"})
+    assert witness.ended is not None
+    witness.ended(cast("Any", Told(seconds=1.5, status=404)))
+    counted, log.sent = log.sent, []
+    log.access(Response(Told(status=404)), [], environ_of(Told()), timedelta(seconds=1.5))
+    assert counted == log.sent == [
+        "shop.gunicorn.request.duration:1500.0|ms",
+        "shop.gunicorn.requests:1|c|@1.0",
+        "shop.gunicorn.request.status.404:1|c|@1.0",
+    ]  # fmt: skip
+
+
+def test_a_relayed_line_is_not_counted_twice() -> None:
+    log = OwnCounts()
+    witness = witness_of(worker(log))
+    assert witness.relay is not None
+    witness.relay(Told())
+    assert log.sent == []
+
+
+def test_counting_that_fails_is_logged_and_the_hook_is_called_all_the_same() -> None:
+    def broken(status: int, seconds: float) -> None:
+        raise ValueError("broken")
+
+    given: list[tuple[Any, ...]] = []
+    who = worker()
+    Reporter(who, post_request=lambda *args: given.append(args), count=broken).ended(Told())
+    assert [message for message, _ in who.log.said] == [
+        'The logger\'s counting raised, and "GET /items/a%20b?q=1 HTTP/1.1" goes on'
+    ]
+    assert len(given) == 1
 
 
 def test_a_method_of_an_instance_is_a_hand_in_it_as_well() -> None:
@@ -212,18 +270,70 @@ def test_a_format_that_gunicorns_logger_does_not_have_is_not_left_to_it(text: st
     assert told_parts(witness_of(worker(Logger(GunicornConfig()), access_log_format="json"))) == set()
 
 
+def test_a_format_that_cuts_is_not_left_to_gunicorns_logger() -> None:
+    """It cuts what is escaped, and half an escape ends the quotes."""
+    assert told_parts(witness_of(worker(Logger(GunicornConfig()), access_log_format='"%(a).80s"'))) == set()
+
+
 def test_a_logger_that_only_quacks_is_left_alone() -> None:
     assert told_parts(witness_of(worker(SimpleNamespace()))) == set()
 
 
-def test_what_goes_through_gunicorns_own_logger_is_escaped_before(caplog: pytest.LogCaptureFixture) -> None:
-    log = Logger(GunicornConfig())
-    log._access_log_enabled = True
-    who = worker(log, accesslog="-", access_log_format='"%(a)s" %(U)s %({x}o)s %(u)s %(s)s %(D)s')
-    log.cfg = who.cfg
-    logging.getLogger("gunicorn.access").addHandler(caplog.handler)
-    relay = witness_of(who).relay
-    assert relay is not None
-    fields = [(b"user-agent", b'\x9b"'), (b"authorization", b"Basic Cjp4")]
-    relay(Told(fields=fields, path=b"/%0a", response_fields=[(b"x", b"\xff")]))
-    assert caplog.messages == ['"\\x9b\\"" /\\x0a \\xff - 200 1234567']
+@pytest.fixture
+def relayed(caplog: pytest.LogCaptureFixture) -> Callable[[str, FakeTold], str]:
+    """Makes the line of a request in a format as Gunicorn's logger shows it, and sees that ours is the same."""
+
+    def line(text: str, told: FakeTold) -> str:
+        log = Logger(GunicornConfig())
+        who = worker(log, access_log_format=text)
+        log.cfg = who.cfg
+        log.access_log.addHandler(caplog.handler)
+        caplog.clear()
+        relay = witness_of(who).relay
+        assert relay is not None
+        relay(told)
+        log.access_log.removeHandler(caplog.handler)
+        assert caplog.messages == [compile_format(text)(told)]
+        return caplog.messages[0]
+
+    return line
+
+
+Relayed = Callable[[str, FakeTold], str]
+
+
+def test_what_goes_through_gunicorns_own_logger_is_escaped_before(relayed: Relayed) -> None:
+    fields = [(b"user-agent", b'\x9b"')]
+    told = Told(fields=fields, path=b"/%0a", response_fields=[(b"x", b"\xff")])
+    text = '"%(a)s" %(U)s %({x}o)s %(u)s %(s)s %(D)s'
+    assert relayed(text, told) == '"\\x9b\\"" /\\x0a \\xff - 200 1234567'
+
+
+@pytest.mark.parametrize("atom", ["%(a)s", "%(f)s", "%({user-agent}i)s", "%({http_user_agent}e)s", "%({x}o)s"])
+def test_a_backslash_of_a_clients_does_not_end_the_quotes(relayed: Relayed, atom: str) -> None:
+    hostile = b'a\\" 200 "b'
+    told = Told(fields=[(b"user-agent", hostile), (b"referer", hostile)], response_fields=[(b"x", hostile)])
+    assert relayed(f'"{atom}"', told) == '"a\\\\\\" 200 \\"b"'
+
+
+@pytest.mark.parametrize(
+    ("values", "user"),
+    [
+        ([b"Basic " + b64encode(b"jo:secret")], "jo"),
+        ([b"Basic " + b64encode(b"jo:\xff")], "jo"),
+        ([b"Basic " + b64encode(b'e\n1.2.3.4 "\\:x')], 'e\\x0a1.2.3.4 \\"\\\\'),
+        ([b"Basicx " + b64encode(b"evil\nline:x")], "-"),
+        ([b"Basic " + b64encode(b"evil\nline"), b"Basic " + b64encode(b"jo:x")], "jo"),
+        ([b"Basic " + b64encode(b"\xff:x")], "-"),
+    ],
+)
+def test_no_name_of_a_client_breaks_a_relayed_line(relayed: Relayed, values: list[bytes], user: str) -> None:
+    told = Told(fields=[(b"authorization", value) for value in values])
+    assert relayed("%(u)s|", told) == user + "|"
+
+
+def test_a_relayed_line_knows_of_unix_peers_and_refused_heads_what_ours_does(relayed: Relayed) -> None:
+    text = '%(h)s "%(r)s" %(m)s %(U)s %(q)s %(H)s %(f)s %(a)s %(b)s'
+    assert relayed(text, Told(client=None, fields=[])).startswith('- "GET /items/a%20b?q=1 HTTP/1.1" GET')
+    assert relayed(text, unknown()) == '- "-" - -  - - - 12'
+    assert '"BAD \\x1b"' in relayed(text, FakeTold(method="", version="", path=b"", request_line=b"BAD \x1b"))
