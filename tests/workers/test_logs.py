@@ -83,7 +83,10 @@ def options(log: Any, *given: dict[str, Any]) -> dict[str, Any]:
     return access_options(log, log.cfg, others, overrides)
 
 
-def test_the_access_log_is_gunicorns_and_its_lines_are_the_incumbents_until_a_format_is_given() -> None:
+def test_the_access_log_is_gunicorns_and_its_lines_are_the_incumbents_until_a_format_is_given(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(logging.root, "handlers", [])  # the tests' own, to which some Gunicorns propagate
     assert options(gunicorns(accesslog="-")) == {"access_log": True}
     assert options(gunicorns()) == {"access_log": False}
     given = gunicorns(accesslog="-", access_log_format="%(m)s %(U)s")
