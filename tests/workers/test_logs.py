@@ -87,8 +87,9 @@ def test_the_access_log_is_gunicorns_and_its_lines_are_the_incumbents_until_a_fo
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(logging.root, "handlers", [])  # the tests' own, to which some Gunicorns propagate
-    assert options(gunicorns(accesslog="-")) == {"access_log": True}
+    monkeypatch.setattr(logging.getLogger("gunicorn.access"), "handlers", [])  # those of a former test's
     assert options(gunicorns()) == {"access_log": False}
+    assert options(gunicorns(accesslog="-")) == {"access_log": True}
     given = gunicorns(accesslog="-", access_log_format="%(m)s %(U)s")
     assert options(given) == {"access_log": True, "access_log_format": "%(m)s %(U)s"}
 
