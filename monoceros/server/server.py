@@ -312,8 +312,8 @@ class Server(Steered):
                 self._host.server_stopped()
 
     def _accept_the_last(self) -> bool:
-        """Take what waits in the backlogs, and close the listeners. Returns False if they had to stay open for it."""
-        unfinished = [acceptor for acceptor in self.servers if not acceptor.finish()]
+        """Take what waits in the backlogs, unless others do; close the listeners. Returns False if they stay open."""
+        unfinished = [each for each in self.servers if not self._leaves_backlog and not each.finish()]
         if not unfinished:
             self._close_sockets()
         return not unfinished

@@ -39,6 +39,7 @@ class Steered:
         self._should_exit = False
         self._asked = False
         self._hurry = False
+        self._leaves_backlog = False
         self._dismissed = False
         self._loading = False
         self._closed = False
@@ -60,13 +61,16 @@ class Steered:
         """The event loop that it runs in, or ran in; None before its start."""
         return self._loop
 
-    def drain(self, *, hurry: bool = False, within: float | None = None) -> None:
+    def drain(self, *, hurry: bool = False, within: float | None = None, replaced: bool = False) -> None:
         """Stop gracefully: finish what is being served. Safe in a signal handler, too.
 
         Arguments:
             hurry: close idle connections and end open-ended conversations at once.
             within: seconds that requests have, if fewer than `timeout_graceful_shutdown`.
+            replaced: others go on accepting from the same listeners: what waits in their backlogs is left to them.
+                Else it is taken, for it would be reset.
         """
+        self._leaves_backlog = replaced
         self._within = self._within if within is None else within
         self._asked = True
         self._hurry = self._hurry or hurry

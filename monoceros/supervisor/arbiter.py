@@ -22,7 +22,7 @@ from monoceros.service.title import current_title, restore_title
 from monoceros.supervisor import events as ev
 from monoceros.supervisor import reports
 from monoceros.supervisor.announcer import Announcer
-from monoceros.supervisor.channel import Word
+from monoceros.supervisor.channel import LAST, Word
 from monoceros.supervisor.crew import SUCCESSOR, TRIAL, WATCHER, Child, Crew
 from monoceros.supervisor.fresh import imported_from
 from monoceros.supervisor.holdings import Holdings
@@ -286,7 +286,8 @@ class Arbiter:
                 if not self._nursery.start_worker(self.policy.fleet.workers[serial]):
                     self._caused.append(ev.WorkerExited(serial))
             case ev.Drain(serial, hurry):
-                crew.tell(serial, Word.HURRY if hurry else Word.DRAIN)
+                last = "" if self.listeners.every else LAST  # they are let go of before the workers are told
+                crew.tell(serial, Word.HURRY if hurry else Word.DRAIN, last)
             case ev.Stop(serial):
                 crew.tell(serial, Word.STOP)
             case ev.Dump(serial, reason):

@@ -19,7 +19,7 @@ class Word(Enum):
     READY = "ready"  # worker: I serve
     LIMIT = "limit"  # worker: replace me; the text says why
     LEAVING = "leaving"  # worker: I drain by my own choice
-    DRAIN = "drain"  # master: finish what you have, then leave
+    DRAIN = "drain"  # master: finish what you have, then leave; the text may be LAST
     HURRY = "hurry"  # master: the same, and idle connections aren't worth waiting for
     STOP = "stop"  # master: leave at once
     REOPEN = "reopen"  # master: open the log files again
@@ -27,6 +27,10 @@ class Word(Enum):
     UNCOVER = "uncover"  # master: leave the listeners of this slot alone again
     WATCHING = "watching"  # watcher: from now on no edit is missed; the text names the way it looks
     CHANGED = "changed"  # watcher: these files were edited
+
+
+LAST = "last"
+"""With DRAIN or HURRY: nobody accepts after this worker, so what waits in the backlog is for it."""
 
 
 class Message(NamedTuple):

@@ -24,7 +24,7 @@ from monoceros.logs.reopen import reopen_log_files
 from monoceros.service import identity
 from monoceros.service.memory import resident_memory
 from monoceros.service.title import set_title
-from monoceros.supervisor.channel import Channel, Message, Word
+from monoceros.supervisor.channel import LAST, Channel, Message, Word
 from monoceros.supervisor.rules import DRAIN_MARGIN
 from monoceros.supervisor.scoreboard import Record, Stage
 from monoceros.supervisor.signals import DUMP_SIGNAL, settle
@@ -66,7 +66,7 @@ class WorkerServer(Protocol):
 
     def run_worker(self, sockets: Sequence[socket], *, host: "Reporter") -> int: ...
 
-    def drain(self, *, hurry: bool = False) -> None: ...
+    def drain(self, *, hurry: bool = False, replaced: bool = False) -> None: ...
 
     def stop(self) -> None: ...
 
@@ -178,10 +178,16 @@ class Orders:
         self._reporter = reporter
         self._covered: dict[str, list[socket]] = {}  # the listeners of other slots, by the slot's number
 
-    def drain(self, hurry: bool = False) -> None:
+    def drain(self, hurry: bool = False, replaced: bool = False) -> None:
+        """Finish what is being served, and leave.
+
+        Arguments:
+            hurry: idle connections aren't worth waiting for.
+            replaced: other workers go on accepting from the same listeners.
+        """
         self._leave_if_importing()
         self._reporter.draining()
-        self._server.drain(hurry=hurry)
+        self._server.drain(hurry=hurry, replaced=replaced)
 
     def stop(self) -> None:
         self._leave_if_importing()
@@ -195,7 +201,7 @@ class Orders:
     def leave(self) -> None:
         """Somebody sent SIGTERM to this worker alone: the master is told, so that the slot is filled meanwhile."""
         self._reporter.leaving()
-        self.drain()
+        self.drain(replaced=True)
 
     def accompany(self) -> None:
         """The listening thread's work: listen, and when there is no master any more, do what it would do."""
@@ -231,10 +237,8 @@ class Orders:
 
     def _obey(self, message: Message) -> None:
         match message.word:
-            case Word.DRAIN:
-                self.drain()
-            case Word.HURRY:
-                self.drain(hurry=True)
+            case Word.DRAIN | Word.HURRY:
+                self.drain(hurry=message.word is Word.HURRY, replaced=message.text != LAST)
             case Word.STOP:
                 self.stop()
             case Word.REOPEN:

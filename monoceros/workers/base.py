@@ -260,6 +260,8 @@ class MonocerosWorker(Worker):  # type: ignore[misc]
     def _drain(self) -> None:
         assert self.server is not None
         assert self._loop is not None
+        # The arbiter and the siblings hold the same listeners, unless each worker has its own.
+        replaced = self._life is Life.SPENT and not self.cfg.reuse_port
         self._life = Life.DRAINING
         self._seat.stage = Stage.LEAVING
         limit, patience, waited = self.config.timeout_graceful_shutdown, self.cfg.graceful_timeout, self._waited()
@@ -267,7 +269,7 @@ class MonocerosWorker(Worker):  # type: ignore[misc]
         if limit is not None and limit <= patience:
             self._loop.call_later(max(0, last_seconds(patience) - waited), self.server.stop)
             within = min(limit, max(0, max(limit, drain_seconds(patience)) - waited))
-        self.server.drain(within=within)
+        self.server.drain(within=within, replaced=replaced)
 
     def _end(self) -> None:
         if self._life is Life.ENDING:

@@ -9,7 +9,7 @@ from socket import create_server, socket
 import pytest
 
 from monoceros.config import Config
-from monoceros.supervisor.channel import Message, Word, channel_pair
+from monoceros.supervisor.channel import LAST, Message, Word, channel_pair
 from monoceros.supervisor.scoreboard import Record, Scoreboard, Stage
 from monoceros.supervisor.worker import Orders, Reporter
 
@@ -34,8 +34,8 @@ class FakeServer:
     def run_worker(self, sockets: Sequence[socket], *, host: Reporter) -> int:
         raise AssertionError("not run here")
 
-    def drain(self, *, hurry: bool = False) -> None:
-        self.told.append("hurry" if hurry else "drain")
+    def drain(self, *, hurry: bool = False, replaced: bool = False) -> None:
+        self.told.append(f"{'hurry' if hurry else 'drain'}{', replaced' if replaced else ''}")
 
     def stop(self) -> None:
         self.told.append("stop")
@@ -121,17 +121,18 @@ def test_the_starting_thread_ends_when_the_loop_beats(setting: Setting) -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ([Word.DRAIN], ["drain"]),
-        ([Word.HURRY], ["hurry"]),
-        ([Word.STOP], ["stop"]),
-        ([Word.DRAIN, Word.HURRY, Word.STOP], ["drain", "hurry", "stop"]),
+        ([(Word.DRAIN, "")], ["drain, replaced"]),
+        ([(Word.DRAIN, LAST)], ["drain"]),
+        ([(Word.HURRY, "")], ["hurry, replaced"]),
+        ([(Word.STOP, "")], ["stop"]),
+        ([(Word.DRAIN, ""), (Word.HURRY, LAST), (Word.STOP, "")], ["drain, replaced", "hurry", "stop"]),
     ],
 )
 def test_orders_are_obeyed_and_the_end_of_the_master_is_an_order_to_drain(
-    setting: Setting, words: list[Word], told: list[str]
+    setting: Setting, words: list[tuple[Word, str]], told: list[str]
 ) -> None:
-    for word in words:
-        setting.master.send(word)
+    for word, text in words:
+        setting.master.send(word, text)
     setting.master.close()
     setting.orders.listen()
     assert setting.server.told == [*told, "drain"]
@@ -162,7 +163,7 @@ def test_the_listeners_of_another_slot_are_served_until_they_are_taken_back(sett
 def test_a_worker_that_leaves_tells_its_master_first(setting: Setting) -> None:
     setting.orders.leave()
     assert setting.said() == [Message(Word.LEAVING)]
-    assert setting.server.told == ["drain"]
+    assert setting.server.told == ["drain, replaced"]
 
 
 def test_a_dead_master_makes_no_report_fail() -> None:

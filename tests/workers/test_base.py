@@ -31,7 +31,7 @@ class FakeServer:
     told: list[str] = field(default_factory=list)
     within: float | None = None
 
-    def drain(self, *, hurry: bool = False, within: float | None = None) -> None:
+    def drain(self, *, hurry: bool = False, within: float | None = None, replaced: bool = False) -> None:
         self.told.append("hurry" if hurry else "drain")
         self.within = within
 
