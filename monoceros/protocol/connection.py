@@ -6,6 +6,9 @@ from monoceros.protocol.context import NEVER, Context
 from monoceros.protocol.scope import client_label, connection_scope
 from monoceros.wire.proxy_protocol import Ends
 
+STRANGER = "unknown"
+"""A host that no list of trusted ones has, unless it has all: RFC 7239, section 6, has the word."""
+
 GOODBYE = 5
 """Seconds that the peer of a TLS connection has to agree to its end, counted from when it has read all: a client that
 keeps the connection for later may look at it only then."""
@@ -53,8 +56,8 @@ class Connection(asyncio.Protocol):
         self._transport = transport  # type: ignore[assignment]
         self._template = connection_scope(transport, context.root_path, self.ends)
         peer = self._template["client"]
-        # A PROXY header may name no address; whoever sent it has one, unless it came over a unix socket.
-        self._rewrite = context.rewriter(peer[0] if peer else _host_of(transport))
+        # Whom a PROXY header names without an address is a stranger, and no peer of a unix socket of ours.
+        self._rewrite = context.rewriter(peer[0] if peer else None if self.ends is None else STRANGER)
         self.client = client_label(self._template)
         context.connections.add(self)
 
@@ -146,9 +149,3 @@ class Connection(asyncio.Protocol):
 
 def drop(data: bytes) -> None:
     """Take bytes that nobody waits for any more."""
-
-
-def _host_of(transport: asyncio.BaseTransport) -> str | None:
-    """Return the address at the other end; None for that of a unix socket."""
-    name = transport.get_extra_info("peername")
-    return name[0] if isinstance(name, tuple) else None
