@@ -8,7 +8,6 @@ import errno
 import grp
 import os
 import pwd
-import stat
 from dataclasses import dataclass
 
 from monoceros.errors import StartupError, UsageError
@@ -116,21 +115,6 @@ def resolve(user: str | int | None, group: str | int | None) -> Identity | None:
     return Identity(uid, gid, tuple(os.getgroups()), name)
 
 
-def check_directory(directory: str | os.PathLike[str]) -> None:
-    """See whether --chdir names a directory that can be entered, without entering it.
-
-    Raises:
-        UsageError: it doesn't exist, isn't a directory, or may not be entered.
-    """
-    try:
-        if not stat.S_ISDIR(os.stat(directory).st_mode):
-            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-        if not os.access(directory, os.X_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-    except (OSError, ValueError) as error:  # a ValueError is a path with a NUL in it
-        raise _closed(directory, error) from error
-
-
 def enter(directory: str | os.PathLike[str] | None, umask: int | None) -> None:
     """Change the current directory and the file mode creation mask of this process.
 
@@ -139,7 +123,7 @@ def enter(directory: str | os.PathLike[str] | None, umask: int | None) -> None:
         umask: the mask; None: as it is.
 
     Raises:
-        UsageError: as `check_directory`. Then nothing has changed.
+        UsageError: it doesn't exist, isn't a directory, or may not be entered. Then nothing has changed.
     """
     if directory is not None:
         try:

@@ -223,7 +223,7 @@ class Arbiter:
                 reports.unusable_options(error)
                 self._announcer.decline_reload()
                 return
-            self._nursery.prepare(self._latest, config)
+            self._nursery.prepare(self._latest, config, self.policy.oldest_generation)
             rules = rules_of(config)
         yield ev.ReloadAsked(self._latest, rules)
 

@@ -35,6 +35,9 @@ class Nursery:
         crew: where children are kept.
         listeners: the sockets.
         start: how this program was started, which is how it is executed again.
+
+    Attributes:
+        variables: the names of all environment variables that came from files so far.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class Nursery:
     ) -> None:
         # What a former self has started, and is started for its generations again, has the options of today.
         self._configs = {0: config, generation: config}
+        self.variables = set(config.from_env_file)
         self._kernel = kernel
         self._crew = crew
         self._listeners = listeners
@@ -49,9 +53,18 @@ class Nursery:
         # What forked workers would have in memory already, and never read again.
         self._inherited = imported_from(config.reload_dirs) if config.should_reload else []
 
-    def prepare(self, generation: int, config: Config) -> None:
-        """Take the options of a new generation."""
+    def prepare(self, generation: int, config: Config, oldest: int) -> None:
+        """Take the options of a new generation, and let go of those that no worker is started with any more.
+
+        Arguments:
+            generation: its number.
+            config: its options.
+            oldest: the oldest generation that may still be wanted.
+        """
+        still = max(each for each in self._configs if each <= oldest)
+        self._configs = {number: kept for number, kept in self._configs.items() if number >= still}
         self._configs[generation] = config
+        self.variables |= config.from_env_file.keys()
 
     def config_of(self, generation: int) -> Config:
         """The options of a generation: edits of the code don't change those of the one before."""
@@ -154,11 +167,6 @@ class Nursery:
             self._kernel.execute(luggage, self._start.directory, self._environ, arrived)
         except OSError as error:
             reports.not_executed(error)
-
-    @property
-    def variables(self) -> set[str]:
-        """The names of all environment variables that came from files."""
-        return {name for config in self._configs.values() for name in config.from_env_file}
 
     @property
     def _environ(self) -> dict[str, str]:

@@ -109,6 +109,12 @@ class Policy:
         outdated = any(handle.generation != self.fleet.generation for handle in self.fleet.in_service())
         return Condition.RELOADING if outdated or self._renewal.tries else Condition.SERVING
 
+    @property
+    def oldest_generation(self) -> int:
+        """The oldest code and options that workers still have, or may be started with again."""
+        numbers = [self.fleet.generation, *(handle.generation for handle in self.fleet.workers.values())]
+        return min(numbers if self._former is None else [*numbers, self._former.generation])
+
     # events
 
     def _apply(self, event: ev.Event, now: float) -> list[ev.Action]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from monoceros.errors import EXIT_STARTUP, EXIT_USAGE, StartupError, UsageError
-from monoceros.service.identity import Identity, check_directory, enter, resolve
+from monoceros.service.identity import Identity, enter, resolve
 from tests.service.forked import forked, open_the_way
 
 ROOT = os.geteuid() == 0
@@ -211,13 +211,12 @@ def test_a_directory_that_cannot_be_entered_is_refused(tmp_path: Path, name: str
 
     def work() -> list[object]:
         before = os.getcwd(), os.umask(0o022)
-        messages = [refusal(lambda: check_directory(directory)), refusal(lambda: enter(directory, 0o777))]
-        return [*messages, before[0] == os.getcwd(), os.umask(0o022) == 0o022]
+        message = refusal(lambda: enter(directory, 0o777))
+        return [message, before[0] == os.getcwd(), os.umask(0o022) == 0o022]
 
-    checked, entered, *unchanged = forked(work)
-    for message in (checked, entered):
-        assert f"--chdir {directory!r}" in message
-        assert reasons.get(name, "it isn't a directory") in message
+    message, *unchanged = forked(work)
+    assert f"--chdir {directory!r}" in message
+    assert reasons.get(name, "it isn't a directory") in message
     assert unchanged == [True, True]
 
 
@@ -225,11 +224,4 @@ def test_a_directory_without_permission_is_refused(tmp_path: Path) -> None:
     closed = tmp_path / "closed"
     closed.mkdir(mode=0)
     open_the_way(tmp_path)
-    assert "no permission to enter it" in unprivileged(lambda: check_directory(closed))
     assert "no permission to enter it" in unprivileged(lambda: enter(closed, None))
-
-
-def test_a_check_enters_nothing(tmp_path: Path) -> None:
-    before = os.getcwd()
-    check_directory(tmp_path)
-    assert os.getcwd() == before

@@ -363,3 +363,13 @@ def test_a_reload_that_had_begun_goes_on_while_a_stop_is_delayed() -> None:
 
 def test_a_stop_that_is_late_because_the_machine_slept_is_not_delayed_again() -> None:
     play(delayed(), [(5000, [Overslept()], [CloseListeners(), Drain(1)])])
+
+
+def test_the_oldest_generation_is_that_of_a_worker_or_what_may_be_gone_back_to() -> None:
+    policy = ready(ONE)
+    play(policy, [(5, [ReloadAsked(2, ONE)], [Spawn(2, 1)])])
+    assert policy.oldest_generation == 1
+    play(policy, [(6, [WorkerReady(2)], [Drain(1)])])
+    assert policy.oldest_generation == 1
+    play(policy, [(7, [WorkerExited(1)], [])])
+    assert policy.oldest_generation == 2
