@@ -169,7 +169,8 @@ def test_passed_sockets_are_taken_by_themselves_and_an_address_given_beside_them
 
 @pytest.mark.parametrize("options", [(), ("--preload",)])
 def test_passed_sockets_stay_through_a_reload(directory: Path, options: tuple[str, ...]) -> None:
-    told = "import os\nprint(f'told of {os.getenv(\"LISTEN_FDS\")} sockets', flush=True)"
+    # In one write: two processes share the pipe, and an unbuffered `print` writes the end of its line by itself.
+    told = "import os\nos.write(1, f'told of {os.getenv(\"LISTEN_FDS\")} sockets\\n'.encode())"
     (directory / "app.py").write_text(source("one", told))
     options = ("--no-access-log", *options)
     with listening(directory, 2, *options, preparation=ACTIVATED) as server:

@@ -1,0 +1,216 @@
+"""The answering side of an HTTP/1.1 connection: the sink of its cycle (`ResponseSink`) or session (`WebSocketSink`).
+
+Knows the request that is being served, and writes; reads nothing. The rule it keeps: no answer is cut off by its own
+closing (RFC 9112, section 9.6).
+"""
+
+import logging
+from collections.abc import Iterable
+
+from monoceros.asgi import Headers, Scope
+from monoceros.errors import RequestError
+from monoceros.protocol.connection import Connection
+from monoceros.protocol.content import COPIED, write_content
+from monoceros.protocol.context import Context
+from monoceros.protocol.cycle import HTTPCycle, Response
+from monoceros.protocol.scope import client_label
+from monoceros.protocol.session import WebSocketSession
+from monoceros.wire.framing import PLAIN, Traits
+from monoceros.wire.reader import Reading, RequestReader
+from monoceros.wire.response import BODILESS, CONTINUE, LAST_CHUNK, encode_head, encode_switch, encode_whole
+
+logger = logging.getLogger("monoceros.error")
+
+LINGER = 5
+"""Seconds for which input is still taken, and dropped, after the last response: a close would reset the connection, and
+a reset can overtake the response (RFC 9112, section 9.6)."""
+
+_BODY = Reading.BODY
+_TEXT = (b"content-type", b"text/plain; charset=utf-8")
+
+
+class Answering(Connection):
+    """See the module. `HTTP1Connection` is the whole."""
+
+    __slots__ = (
+        "_chunked",
+        "_closing",
+        "_cycle",
+        "_delimited",
+        "_method",
+        "_reader",
+        "_scope",
+        "_session",
+        "_target",
+        "_traits",
+    )
+
+    _method: str
+    _reader: RequestReader
+    _scope: Scope
+    _target: bytes
+    _traits: Traits
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._cycle: HTTPCycle | None = None
+        self._session: WebSocketSession | None = None
+        self._chunked = False
+        self._closing = False
+        self._delimited = True
+
+    def _await_request(self) -> None:
+        """A response is complete: be ready for the next request."""
+        raise NotImplementedError
+
+    def write_response(
+        self, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes, more: bool
+    ) -> int | None:
+        """See ResponseSink."""
+        context = self._context
+        traits = self._traits
+        method = self._method
+        usual = traits is PLAIN or (traits.keep_alive and traits.http_version == "1.1" and not self._is_special())
+        if usual and not more and method != "HEAD" and context.lasting and len(body) <= COPIED:
+            response = None if self._closing else encode_whole(status, headers, context.defaults, body)
+            if response is not None:
+                if context.access_log is not None:
+                    self._log(status)
+                self._transport.write(response)
+                self._answered()
+                return None
+        head, length, self._chunked, self._closing = encode_head(
+            status,
+            headers,
+            context.defaults,
+            None if more else len(body),
+            traits.keep_alive and self._may_persist(),
+            traits.http_version == "1.1",
+            method == "HEAD",
+        )
+        self._delimited = self._chunked or length is not None
+        if more and length is not None and method != "HEAD" and status not in BODILESS:
+            length -= len(body)
+            if length < 0:
+                raise RuntimeError(f"the application sent {-length} octets of content more than it declared")
+        if context.access_log is not None and self._session is None:
+            self._log(status)
+        if not body or method == "HEAD" or status in BODILESS:
+            self._transport.write(head + LAST_CHUNK if self._chunked and not more else head)
+        elif len(body) <= COPIED and not self._chunked:
+            self._transport.write(head + body)
+        else:
+            self._transport.write(head)
+            write_content(self._transport, body, more, self._chunked)
+        if not more:
+            self._answered()
+        return length
+
+    def write_body(self, body: bytes, more: bool) -> None:
+        """See ResponseSink."""
+        if body:
+            write_content(self._transport, body, more, self._chunked)
+        elif self._chunked and not more:
+            self._transport.write(LAST_CHUNK)
+        if not more:
+            self._answered()
+        elif self._transport.is_closing():
+            self.write_paused = True  # the peer is gone: who never waits would keep the loop from telling
+
+    def write_continue(self) -> None:
+        """See ResponseSink."""
+        self._transport.write(CONTINUE)
+
+    def break_off(self) -> None:
+        """See ResponseSink."""
+        self._closing = True
+        self._cycle = None
+        self._reader.stop()
+        if self._delimited:
+            self.close()
+        else:
+            # Its end is all that would tell this content from a complete one (RFC 9112, section 8).
+            self._transport.abort()
+
+    # WebSocketSink
+
+    def accept_websocket(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        """See WebSocketSink."""
+        self._transport.write(encode_switch(headers, self._context.defaults))
+
+    def write_frames(self, data: bytes) -> None:
+        """See WebSocketSink."""
+        self._transport.write(data)
+        if self._transport.is_closing():
+            self.write_paused = True
+
+    def close_within(self, seconds: float) -> None:
+        """See WebSocketSink."""
+        self._closing = True
+        self.deadline = self._context.in_seconds(seconds)
+
+    def linger(self) -> None:
+        """See WebSocketSink."""
+        self._closing = True
+        self._cycle = None
+        self._reader.stop()
+        self.deadline = self._context.in_seconds(LINGER)
+        self.resume_reading()
+        self.end_writing()
+
+    def _is_special(self) -> bool:
+        """Tell whether the response to this request isn't simply written."""
+        return self._session is not None or self._traits.expect_continue
+
+    def _may_persist(self) -> bool:
+        """Tell whether the connection may outlive this response, where the usual answer doesn't hold."""
+        context = self._context
+        if self._closing or not context.keep_alive or self._session is not None:
+            return False
+        if not context.lasting and not self._reader.has_input:
+            return False  # with a pipelined request waiting, this isn't the last response yet
+        # After an unanswered `Expect: 100-continue` nobody could tell the content, which may come, from a request.
+        withheld = self._traits.expect_continue and self._reader.state is _BODY
+        return not (withheld and (self._cycle is None or self._cycle.expects_continue))
+
+    def _log(self, status: int) -> None:
+        log = self._context.access_log
+        assert log is not None
+        scope = self._scope
+        client = self.client if scope["client"] is self._template["client"] else client_label(scope)
+        log(client, self._method, self._target.decode("ascii"), self._traits.http_version, status)
+
+    def _answered(self) -> None:
+        """A response is complete."""
+        context = self._context
+        self._cycle = None
+        context.requests += 1
+        if context.requests == context.request_limit:
+            context.limit_reached()
+        if not self._closing:
+            self._await_request()
+        elif self._reader.state is _BODY or self._reader.has_input:
+            self.linger()
+        else:
+            self.close()
+
+    def _refuse(self, exc: RequestError) -> None:
+        """Answer what can't be served, and close (RFC 9112, section 2.2)."""
+        where = f" from {self.client}" if self.client else ""
+        logger.warning("Invalid HTTP request received%s: %s", where, exc.reason)
+        cycle, self._cycle = self._cycle, None
+        if cycle is not None:
+            cycle.disconnect()
+            if cycle.response in (Response.STREAMING, Response.COMPLETE):
+                self.break_off()
+                return
+        self._write_refusal(exc.status, [_TEXT, *getattr(exc, "headers", ())], exc.reason.encode() + b"\n")
+
+    def _write_refusal(self, status: int, headers: Headers, body: bytes) -> None:
+        head, *_ = encode_head(status, headers, self._context.defaults, len(body), False, True, False)
+        self._transport.write(head + body)
+        self.linger()
+
+    def _answer_busy(self) -> None:
+        logger.warning("Concurrency limit of %s exceeded: answering 503", self._context.limit_concurrency)
+        self.write_response(503, [_TEXT, (b"retry-after", b"1")], b"Service Unavailable", False)
