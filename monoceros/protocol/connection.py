@@ -28,6 +28,7 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_context",
         "_drained",
+        "_filter_names",
         "_reading_paused",
         "_rewrite",
         "_spared",
@@ -57,7 +58,9 @@ class Connection(asyncio.Protocol):
         self._template = connection_scope(transport, context.root_path, self.ends)
         peer = self._template["client"]
         # Whom a PROXY header names without an address is a stranger, and no peer of a unix socket of ours.
-        self._rewrite = context.rewriter(peer[0] if peer else None if self.ends is None else STRANGER)
+        host = peer[0] if peer else None if self.ends is None else STRANGER
+        self._rewrite = context.rewriter(host)
+        self._filter_names = context.name_filter(host)
         self.client = client_label(self._template)
         context.connections.add(self)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
-from monoceros.asgi import Application, Scope
+from monoceros.asgi import Application, Headers, Scope
 from monoceros.protocol.exchange import Observer
 from monoceros.wire.engine import FrameEngine
 from monoceros.wire.framing import HeadLimits
@@ -106,6 +106,8 @@ class Context:
         websocket_log: logs the outcome of a handshake: client, path, status or None if accepted.
         rewriter: returns what is done to the scopes of a peer at an address, or None: what a trusted one says of its
             client is put in. It may raise a RequestError.
+        name_filter: returns what is done to the fields of such a peer for their names, or None. It may raise the same.
+            A plain head has no name to look at.
     """
 
     __slots__ = (
@@ -124,6 +126,7 @@ class Context:
         "limits",
         "loop",
         "make_parser",
+        "name_filter",
         "observer",
         "request_limit",
         "requests",
@@ -171,7 +174,8 @@ class Context:
         self.access_log: Callable[[str, str, str, str, int], None] | None = None
         self.observer: Observer | None = None
         self.websocket_log: Callable[[str, str, int | None], None] | None = None
-        self.rewriter: Callable[[str | None], Callable[[Scope], None] | None] = _trust_nobody
+        self.rewriter: Callable[[str | None], Callable[[Scope], None] | None] = _leave
+        self.name_filter: Callable[[str | None], Callable[[Headers], None] | None] = _leave
 
     def request_ended(self) -> None:
         """Count a response that is complete, or a session that has ended."""
@@ -210,5 +214,5 @@ def _buffers(transport: asyncio.Transport) -> bool:
     return transport.get_write_buffer_size() > 0
 
 
-def _trust_nobody(host: str | None) -> None:
+def _leave(host: str | None) -> None:
     return None

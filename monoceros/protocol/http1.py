@@ -88,13 +88,15 @@ class HTTP1Connection(Answering):
         scope["state"] = context.state.copy()
         if self._rewrite is not None:
             self._rewrite(scope)
+        if traits is not PLAIN:
+            scope["http_version"] = traits.http_version
+            if self._filter_names is not None:
+                self._filter_names(fields)
         self.deadline = NEVER
         self._head_begun = False
         self._method = method
         self._target = target
         self._traits = traits
-        if traits is not PLAIN:
-            scope["http_version"] = traits.http_version
         if context.observer is not None:
             self._request_begun()
         if context.limit_concurrency is not None and context.is_full():

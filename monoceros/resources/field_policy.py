@@ -8,12 +8,15 @@ import enum
 from collections.abc import Callable, Iterable
 from functools import partial
 
-from monoceros.asgi import Scope
+from monoceros.asgi import Headers, Scope
 from monoceros.errors import RequestError
 from monoceros.resources.proxy import EVERYONE, TrustedHops
 
 Rewrite = Callable[[Scope], None]
 """Changes the scope of a request in place. May raise a RequestError."""
+
+Filter = Callable[[Headers], None]
+"""Changes the fields of a request in place. May raise a RequestError."""
 
 
 class Underscores(enum.Enum):
@@ -51,21 +54,25 @@ class FieldPolicy:
         self._spared = frozenset(name.lower().encode("latin-1") for name in names)
 
     def rewriter(self, host: str | None) -> Rewrite | None:
-        """Return what is to be done to the scopes of a peer's requests, or None if that is nothing.
+        """Return what puts into the scopes of a peer's requests what it says of its client, or None if nothing counts.
 
         Arguments:
             host: the peer's address; None for a peer of a unix socket, which has none.
         """
-        trusted = self._hops.trusts(host)
-        rewrite = self._hops.rewrite if trusted and self._reads_forwarded else None
-        if self._underscores is Underscores.PASS or (trusted and self._spares_all):
-            return rewrite
-        return partial(self._judge, rewrite, self._spared if trusted else frozenset())
+        return self._hops.rewrite if self._reads_forwarded and self._hops.trusts(host) else None
 
-    def _judge(self, rewrite: Rewrite | None, spared: frozenset[bytes], scope: Scope) -> None:
-        if rewrite is not None:
-            rewrite(scope)
-        fields: list[tuple[bytes, bytes]] = scope["headers"]
+    def name_filter(self, host: str | None) -> Filter | None:
+        """Return what is done to the fields of a peer's requests for their names, or None if that is nothing.
+
+        Arguments:
+            host: the same.
+        """
+        trusted = self._hops.trusts(host)
+        if self._underscores is Underscores.PASS or (trusted and self._spares_all):
+            return None
+        return partial(self._judge, self._spared if trusted else frozenset())
+
+    def _judge(self, spared: frozenset[bytes], fields: Headers) -> None:
         for name, _ in fields:
             if 0x5F in name and name not in spared:
                 break

@@ -100,7 +100,8 @@ def build_context(
     context.websocket_log = _log_websocket
     context.holds_unread = holds_unread
     context.holds_unsent = holds_unsent
-    context.rewriter = _field_policy(config).rewriter
+    policy = _field_policy(config)
+    context.rewriter, context.name_filter = policy.rewriter, policy.name_filter
     return context
 
 
