@@ -6,7 +6,7 @@ head; only when the count is off is the culprit looked for.
 
 from collections.abc import Iterable
 from http import HTTPStatus
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from monoceros.wire.fields import CONTROLS, FIELD_PREFIXES, has_option
 
@@ -47,12 +47,14 @@ class DefaultFields(NamedTuple):
         date: the line of `Date`, or nothing.
         server: the line of `Server`, or nothing.
         custom: the lines of the fields the user configured.
+        heads: those of usual responses with them, by status, octets of content and the application's fields. Bounded.
     """
 
     lines: bytes
     date: bytes
     server: bytes
     custom: bytes
+    heads: dict[tuple[Any, ...], bytes]
 
 
 def default_fields(date: str | None, server: str | None, custom: Iterable[tuple[bytes, bytes]] = ()) -> DefaultFields:
@@ -68,7 +70,7 @@ def default_fields(date: str | None, server: str | None, custom: Iterable[tuple[
             date_line = _DATE + value + b"\r\n"
         else:
             lines += prefix + value + b"\r\n"
-    return DefaultFields(date_line + server_line + lines, date_line, server_line, lines)
+    return DefaultFields(date_line + server_line + lines, date_line, server_line, lines, {})
 
 
 # Fields whose values an application rarely makes anew, so that a line once checked can be sent again as it is.
@@ -89,6 +91,7 @@ _STEADY = frozenset(
         b"x-frame-options: ",
     }
 )
+_CACHED_HEADS = 256
 _CACHED_LINES = 256
 _CACHED_LINE_LENGTH = 256
 _lines: dict[tuple[bytes, bytes], bytes] = {}
@@ -116,13 +119,33 @@ def encode_whole(
 
     Arguments:
         status: the status code, 200 to 599.
-        headers: the fields of the application.
+        headers: the fields of the application; read more than once.
         defaults: those of the server.
         body: the content.
 
     Returns:
         Head and content, or None if there is anything unusual about them, which is `encode_head`'s business to judge.
     """
+    heads = defaults.heads
+    if len(heads) >= _CACHED_HEADS:  # this application says too many different things for looking to be worth while
+        return _usual_response(status, headers, defaults, body)
+    said = (status, len(body), *headers)
+    try:
+        head = heads.get(said)
+    except (TypeError, ValueError):  # what can't be hashed isn't bytes
+        return None
+    if head is None:
+        response = _usual_response(status, headers, defaults, body)
+        if response is not None:
+            heads[said] = response[: len(response) - len(body)]
+        return response
+    return head + body
+
+
+def _usual_response(
+    status: int, headers: Iterable[tuple[bytes, bytes]], defaults: DefaultFields, body: bytes
+) -> bytes | None:
+    """See `encode_whole`."""
     declaration, end = _lengths[len(body)]
     parts = [STATUS_LINES[status], defaults.lines]
     try:

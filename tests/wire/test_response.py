@@ -173,13 +173,13 @@ def test_date_and_server_give_way_to_those_of_the_application(name: bytes) -> No
 
 def test_date_and_server_give_way_to_those_the_user_configured() -> None:
     defaults = default_fields(DATE, "monoceros", [(b"server", b"mine"), (b"DATE", b"never"), (b"X", b"y")])
-    assert defaults == (
+    assert defaults[:4] == (
         b"date: never\r\nserver: mine\r\nx: y\r\n",
         b"date: never\r\n",
         b"server: mine\r\n",
         b"x: y\r\n",
     )
-    assert default_fields(None, None) == (b"", b"", b"", b"")
+    assert default_fields(None, None)[:4] == (b"", b"", b"", b"")
 
 
 def test_a_configured_name_that_is_no_token_is_refused() -> None:
@@ -340,6 +340,27 @@ def test_what_the_short_way_remembers_is_bounded_and_checked_each_time_anew() ->
             b"HTTP/1.1 200 OK\r\ncache-control: %b\r\ncontent-length: %d\r\n\r\n%b" % (value, number, b"x" * number)
         )
         assert encode_whole(200, [(b"cache-control", value + b"\n")], NONE, b"") is None
+
+
+def test_heads_are_remembered_with_the_default_fields_they_have_and_in_bounds() -> None:
+    """The default fields are rendered once a second; what was said with the former ones goes with them."""
+    first, second = (default_fields(date, None) for date in ("Thu, 01 Jan 1970 00:00:00 GMT", DATE))
+    for defaults in (first, second):
+        for number in [*range(600), *range(600)]:
+            assert encode_whole(200, [(b"x-number", b"%d" % number)], defaults, b"x") == (
+                b"HTTP/1.1 200 OK\r\n%bx-number: %d\r\ncontent-length: 1\r\n\r\nx" % (defaults.lines, number)
+            )
+        assert len(defaults.heads) == 256
+
+
+@pytest.mark.parametrize("other", [(201, [USUAL[0]], b"x"), (200, [], b"x"), (200, [USUAL[0]], b"xy")])
+def test_a_head_is_said_again_only_of_the_same(other: tuple[int, list[tuple[bytes, bytes]], bytes]) -> None:
+    defaults = default_fields(None, None)
+    first = encode_whole(200, [USUAL[0]], defaults, b"x")
+    assert first is not None
+    assert encode_whole(200, [USUAL[0]], defaults, b"y") == first[:-1] + b"y"
+    status, headers, body = other
+    assert encode_whole(status, headers, defaults, body) == encode_whole(status, headers, NONE, body) != first
 
 
 def test_a_switch_of_protocols_has_the_fields_given_and_the_default_ones() -> None:
