@@ -34,8 +34,8 @@ class Calls(NamedTuple):
     below: int
 
 
-OWN = 20
-"""Ours, at most: the design's number, and what a request with the four fields and `Connection` was measured at."""
+OWN = 15
+"""Ours, as measured; the design allows 20."""
 
 # Those below us, as measured; a version that isn't here has the budget of the design.
 BELOW = {(3, 11): 24, (3, 12): 24, (3, 13): 23}
@@ -102,14 +102,14 @@ async def serve(counter: Counter, request: bytes, profile: Callable[[Counter | N
             profile(None)
 
 
-@pytest.mark.parametrize(("connection", "own"), [("", OWN - 1), ("Connection: keep-alive\r\n", OWN)])
-def test_a_small_request_stays_within_its_budget(connection: str, own: int) -> None:
-    """Each field of a request is one call, for its parser makes one."""
+@pytest.mark.parametrize("connection", ["", "Connection: keep-alive\r\n"])
+def test_a_small_request_stays_within_its_budget(connection: str) -> None:
+    """A field whose line has come before is no call."""
     counter = Counter()
     request = f"GET /hello?x=1 HTTP/1.1\r\n{FIELDS}{connection}\r\n".encode()
     answers = asyncio.run(serve(counter, request, sys.setprofile))
     assert len(answers) == REQUESTS
     assert all(answer.startswith(b"HTTP/1.1 200 OK\r\n") for answer in answers)
     (calls,) = counter.per_request()
-    assert calls.own <= own
+    assert calls.own <= OWN
     assert calls.below <= BELOW.get(sys.version_info[:2], DESIGN_BELOW)

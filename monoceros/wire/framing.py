@@ -44,20 +44,6 @@ _LENGTH = re.compile(rb"([0-9]{1,18})[ \t]*")
 # Codings that aren't `chunked`, and then it (RFC 9112, section 6.1).
 _CODINGS = re.compile(rb"(?:(?!chunked[ \t]*,)" + TOKEN + rb"++[ \t]*,[ \t]*)++chunked")
 
-# A head that is certainly plain: a common method, Host first, and no field that decides anything, but that the
-# connection persists. Most requests without content are such, and one expression both judges and weighs them. It
-# accepts only what the rules below accept, and says the same of it; nor has it white space at the end of a value, which
-# not every parser takes off, or a `Proxy-Connection`, which some obey.
-_PLAIN = re.compile(
-    rb"(GET|HEAD|POST|PUT|DELETE|OPTIONS|PATCH) (/[!-\"$-\[\]-~]*+) HTTP/1\.1\r\n"
-    rb"[Hh]ost: [a-zA-Z0-9.\-]++(?::[0-9]{1,5}+)?\r\n"
-    rb"(?:(?![cCtTuUeEhHpP](?i:ontent[\-_]length|ransfer[\-_]encoding|pgrade|xpect|ost|roxy-connection):)"
-    rb"(?:[Cc]onnection: keep-alive|(?![cC](?i:onnection):)" + TOKEN + rb"++:[^\x00-\x08\x0a-\x1f\x7f]*+(?<![ \t]))"
-    rb"\r\n)*+\r\n"
-)
-match_plain = _PLAIN.fullmatch
-"""Match a whole head that is plain, and nothing after it; its groups are the method and the target."""
-
 PLAIN_SIZE = 400
 """Octets up to which no plain head can be over a limit of the default size."""
 

@@ -26,10 +26,6 @@ class H11Parser:
 
     __slots__ = ()
 
-    def parse_plain(self, head: bytes) -> list[tuple[bytes, bytes]]:
-        """Return the fields of a whole head that `framing.match_plain` has matched."""
-        return self.parse_fields(head, head.index(b"\r\n") + 2)
-
     def parse_fields(self, head: bytes, start: int) -> list[tuple[bytes, bytes]]:
         """Return the fields of `head`, which begin at offset `start`, with their names in lower case.
 

@@ -26,20 +26,9 @@ class _Fields:
 
 
 class HttptoolsParser:
-    """One per connection: the state of llhttp lives on from plain head to plain head."""
+    """Holds no state: see the module."""
 
-    __slots__ = ("_parser", "_target")
-
-    def __init__(self) -> None:
-        self._target = _Fields()
-        self._parser = httptools.HttpRequestParser(self._target)
-
-    def parse_plain(self, head: bytes) -> list[tuple[bytes, bytes]]:
-        """Return the fields of a whole head that `framing.match_plain` has matched."""
-        fields: list[tuple[bytes, bytes]] = []
-        self._target.fields = fields
-        self._parser.feed_data(head)
-        return fields
+    __slots__ = ()
 
     def parse_fields(self, head: bytes, start: int) -> list[tuple[bytes, bytes]]:
         """Return the fields of `head`, which begin at offset `start`, with their names in lower case.
@@ -54,7 +43,7 @@ class HttptoolsParser:
         found = _Fields()
         fields = found.fields
         try:
-            # Another llhttp than that of plain heads: after this one it may wait for content, or take no more.
+            # A new one for each head: afterwards it may wait for content, or take no more.
             httptools.HttpRequestParser(found).feed_data(_REQUEST_LINE + head[start:])
         except httptools.HttpParserUpgrade:
             pass  # whether to upgrade is the connection's decision; llhttp only stops here

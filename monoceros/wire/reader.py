@@ -12,22 +12,17 @@ from monoceros.wire.body import BodyReader, ChunkedReader, LengthReader
 from monoceros.wire.framing import (
     CHUNKED,
     END_OF_HEAD,
-    METHODS,
     PLAIN,
-    PLAIN_SIZE,
     HeadLimits,
     Traits,
     judge_head,
     judge_partial_head,
-    match_plain,
 )
+from monoceros.wire.plain import read_plain
 
 
 class FieldParser(Protocol):
     """Reads the fields of a head that has been judged. One file per library."""
-
-    def parse_plain(self, head: bytes) -> list[tuple[bytes, bytes]]:
-        """Return the fields of a plain head, with names in lower case."""
 
     def parse_fields(self, head: bytes, start: int) -> list[tuple[bytes, bytes]]:
         """Return the fields that begin at offset `start`, with names in lower case."""
@@ -110,7 +105,7 @@ class RequestReader:
         self._sink = sink
         self._parser = parser
         self._limits = limits
-        self._plain_size = PLAIN_SIZE if limits.allows_plain() else 0
+        self._plain_size = min(limits.line, limits.field_size, limits.head)
         self._body: BodyReader | None = None
         self._buffer = b""
         self._feeding = False
@@ -136,12 +131,17 @@ class RequestReader:
         """
         try:
             # The usual case first: one whole plain head, and nothing else.
-            if self.state is _HEAD and not self._buffer and len(data) <= self._plain_size:
-                match = match_plain(data)
-                if match is not None:
+            if (
+                self.state is _HEAD
+                and not self._buffer
+                and len(data) <= self._plain_size
+                and data.endswith(END_OF_HEAD)
+            ):
+                plain = read_plain(data, self._limits.fields)
+                if plain is not None:
                     self.state = _ANSWER
-                    method, target = match.groups()
-                    self._sink.request_received(METHODS[method], target, PLAIN, self._parser.parse_plain(data))
+                    method, target, fields = plain
+                    self._sink.request_received(method, target, PLAIN, fields)
                     return
             self._feed(data)
         except RequestError:

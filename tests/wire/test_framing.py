@@ -16,7 +16,6 @@ from monoceros.wire.framing import (
     Traits,
     judge_head,
     judge_partial_head,
-    match_plain,
 )
 from tests.doubles.requests import LIMITS
 
@@ -332,45 +331,3 @@ def test_a_part_that_is_over_a_limit_is_refused_before_its_end() -> None:
 def test_lines_already_judged_are_not_judged_again() -> None:
     judged = GET + HOST + b"not a field line\r\n"
     judge_partial_head(judged + b"X: y\r\n", len(judged), LIMITS)
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        head(line=b"POST / HTTP/1.1", host=b"host: a-b.example:80\r\n"),
-        head(b"Connection: keep-alive", b"X: \xff\t1"),
-        head(b"X:", b"Cookie: a=b", b"Upgrade-Insecure-Requests: 1", b"Expected: x", b"Pragma: y", b"Hosts: z"),
-    ],
-)
-def test_usual_heads_are_plain(data: bytes) -> None:
-    assert match_plain(data)
-    assert judge_head(data, LIMITS).traits == PLAIN
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        head(line=b"GET / HTTP/1.0"),
-        head(line=b"PURGE / HTTP/1.1"),
-        head(line=b"GET /\\ HTTP/1.1"),
-        head(b"Connection: close"),
-        head(b"CONNECTION: close"),
-        head(b"Connection: keep-alive, close"),
-        head(b"Proxy-Connection: close"),
-        head(b"Upgrade: x"),
-        head(b"Content-Length: 1"),
-        head(b"Content_Length: 1"),
-        head(b"transfer-Encoding: chunked"),
-        head(b"transfer_encoding: chunked"),
-        head(b"Expect: x"),
-        head(b"host: b"),
-        head(b"X: y "),
-        head(b"X: \t"),
-        head(b"X : y"),
-        head(b"X: y") + b"x",
-        head(b"X: y")[:-1],
-    ],
-)
-def test_a_head_with_anything_to_weigh_is_not_plain(data: bytes) -> None:
-    """Nor one with white space behind a value, or `Proxy-Connection`, over which parsers differ."""
-    assert match_plain(data) is None

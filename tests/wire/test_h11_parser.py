@@ -3,7 +3,7 @@
 import pytest
 
 from monoceros.errors import RequestError
-from monoceros.wire.framing import METHODS, match_plain
+from monoceros.wire.framing import METHODS
 from monoceros.wire.h11_parser import H11Parser
 
 LINE = b"GET / HTTP/1.1\r\n"
@@ -21,12 +21,6 @@ def test_fields_come_in_order_with_names_in_lower_case_and_values_as_they_are() 
 def test_white_space_around_a_value_is_taken_off() -> None:
     """RFC 9112, section 5.1."""
     assert parse(b"Host: a", b"X: \t a b \t ", b"Y: \t", b"Z:")[1:] == [(b"x", b"a b"), (b"y", b""), (b"z", b"")]
-
-
-def test_a_plain_head_is_read_behind_its_request_line() -> None:
-    head = b"POST /a?b HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\n"
-    assert match_plain(head)
-    assert H11Parser().parse_plain(head) == [(b"host", b"a"), (b"x", b"y")]
 
 
 @pytest.mark.parametrize("value", [b"chunked", b"Chunked", b"CHUNKED"])

@@ -3,7 +3,7 @@
 import pytest
 
 from monoceros.errors import RequestError
-from monoceros.wire.framing import METHODS, match_plain
+from monoceros.wire.framing import METHODS
 from monoceros.wire.httptools_parser import HttptoolsParser
 
 LINE = b"GET / HTTP/1.1\r\n"
@@ -25,18 +25,9 @@ def test_white_space_around_a_value_is_taken_off() -> None:
     assert parse(b"X: \t a b \t ", b"Y: \t", b"Z:") == [(b"x", b"a b"), (b"y", b""), (b"z", b"")]
 
 
-def test_a_plain_head_is_read_with_its_request_line() -> None:
-    parser = HttptoolsParser()
-    for method in (b"GET", b"POST", b"PATCH"):
-        head = method + b" /a?b HTTP/1.1\r\n" + HOST + b"X: y\r\n\r\n"
-        assert match_plain(head)
-        assert parser.parse_plain(head) == [(b"host", b"a"), (b"x", b"y")]
-
-
 def test_lists_of_fields_are_not_shared_between_heads() -> None:
     parser = HttptoolsParser()
-    first = parser.parse_plain(LINE + HOST + b"\r\n")
-    second = parser.parse_plain(LINE + b"Host: b\r\n\r\n")
+    first, second = parse(b"Host: a", parser=parser), parse(b"Host: b", parser=parser)
     assert (first, second) == ([(b"host", b"a")], [(b"host", b"b")])
 
 
@@ -56,7 +47,7 @@ def test_what_one_head_says_of_its_message_is_forgotten_with_the_next(field: byt
     parser = HttptoolsParser()
     for _ in range(2):
         assert parse(b"Host: a", *field.split(b"\r\n"), parser=parser)[0] == (b"host", b"a")
-        assert parser.parse_plain(LINE + HOST + b"\r\n") == [(b"host", b"a")]
+        assert parse(b"Host: a", parser=parser) == [(b"host", b"a")]
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -1,8 +1,8 @@
 """Thousands of seeded mutations of request heads and of whole connections.
 
-The invariants: a head that `match_plain` matches is accepted by `judge_head`, which says the same of it; both parsers
-find the same fields; any bytes, in any pieces, give requests or one RequestError, the same over both parsers, and
-nothing else escapes.
+The invariants: a head that `read_plain` reads is accepted by `judge_head`, which says the same of it; both parsers find
+the same fields, and so did `read_plain`; any bytes, in any pieces, give requests or one RequestError, the same over
+both parsers, and nothing else escapes.
 """
 
 import random
@@ -11,9 +11,10 @@ from collections.abc import Iterator
 import pytest
 
 from monoceros.errors import RequestError
-from monoceros.wire.framing import METHODS, PLAIN, judge_head, match_plain
+from monoceros.wire.framing import END_OF_HEAD, PLAIN, judge_head
 from monoceros.wire.h11_parser import H11Parser
 from monoceros.wire.httptools_parser import HttptoolsParser
+from monoceros.wire.plain import read_plain
 from tests.doubles.requests import LIMITS, PARSERS, Conversation
 
 HEADS = 20000
@@ -83,11 +84,11 @@ def heads(seed: int) -> Iterator[bytes]:
 def test_what_is_matched_as_plain_is_judged_the_same(seed: int) -> None:
     plain = 0
     for data in heads(seed):
-        match = match_plain(data)
-        if match is not None:
+        read = read_plain(data, LIMITS.fields) if data.endswith(END_OF_HEAD) else None
+        if read is not None:
             plain += 1
             method, target, start, traits = judge_head(data, LIMITS)
-            assert (METHODS[match[1]], match[2], PLAIN) == (method, target, traits), data
+            assert (*read[:2], PLAIN) == (method, target, traits), data
             assert data[start - 2 : start] == b"\r\n"
     assert plain > HEADS / 40
 
@@ -105,8 +106,8 @@ def test_both_parsers_find_the_same_fields_in_every_head_that_is_let_pass(seed: 
         passed += 1
         fields = h11.parse_fields(data, start)
         assert httptools.parse_fields(data, start) == fields, data
-        if match_plain(data):
-            assert httptools.parse_plain(data) == h11.parse_plain(data) == fields, data
+        read = read_plain(data, LIMITS.fields)
+        assert read is None or read[2] == fields, data
         assert all(value == value.strip(b" \t") and name == name.lower() for name, value in fields), data
     assert passed > HEADS / 10
 
