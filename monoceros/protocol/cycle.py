@@ -101,8 +101,9 @@ class HTTPCycle:
     async def run(self) -> None:
         """Call the application, and see that its response comes to an end."""
         context = self._context
+        app = context.app
         try:
-            result: Any = await context.app(self._scope, self.receive, self.send)  # type: ignore[func-returns-value]
+            result: Any = await app(self._scope, self.receive, self.send)  # type: ignore[func-returns-value]
         except BaseException as exc:  # noqa: BLE001 - whatever it raises is logged and answered
             self._application_raised(exc)
         else:

@@ -48,8 +48,9 @@ class HTTP1Connection(Answering):
 
     def data_received(self, data: bytes) -> None:
         """Feed what the peer sent to the reader of requests, or of frames after a switch."""
+        feed = self._feed
         try:
-            self._feed(data)
+            feed(data)
         except RequestError as exc:
             self._refuse(exc)
         else:
@@ -88,7 +89,8 @@ class HTTP1Connection(Answering):
         scope["state"] = context.state.copy()
         if self._rewrite is not None:
             self._rewrite(scope)
-        if traits is not PLAIN:
+        plain = traits is PLAIN
+        if not plain:
             scope["http_version"] = traits.http_version
             if self._filter_names is not None:
                 self._filter_names(fields)
@@ -101,10 +103,12 @@ class HTTP1Connection(Answering):
             self._request_begun()
         if context.limit_concurrency is not None and context.is_full():
             self._answer_busy()
-        elif not (traits.upgrade and self._start_session(fields)):
-            cycle = self._cycle = HTTPCycle(self, context, scope, traits.length == 0, traits.expect_continue)
+        elif plain or not (traits.upgrade and self._start_session(fields)):
+            ended, waits = plain or traits.length == 0, not plain and traits.expect_continue
+            cycle = self._cycle = HTTPCycle(self, context, scope, ended, waits)
             context.running.add(cycle)
-            cycle.task = context.create_task(cycle.run())
+            create_task = context.create_task
+            cycle.task = create_task(cycle.run())
 
     def body_received(self, data: bytes) -> None:
         """Hand content to the cycle, or skip what nobody will read."""

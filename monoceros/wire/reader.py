@@ -94,6 +94,7 @@ class RequestReader:
         "_buffer",
         "_feeding",
         "_limits",
+        "_most_fields",
         "_parser",
         "_plain_size",
         "_scanned",
@@ -105,6 +106,7 @@ class RequestReader:
         self._sink = sink
         self._parser = parser
         self._limits = limits
+        self._most_fields = limits.fields
         self._plain_size = min(limits.line, limits.field_size, limits.head)
         self._body: BodyReader | None = None
         self._buffer = b""
@@ -137,7 +139,7 @@ class RequestReader:
                 and len(data) <= self._plain_size
                 and data.endswith(END_OF_HEAD)
             ):
-                plain = read_plain(data, self._limits.fields)
+                plain = read_plain(data, self._most_fields)
                 if plain is not None:
                     self.state = _ANSWER
                     method, target, fields = plain

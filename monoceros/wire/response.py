@@ -5,8 +5,9 @@ head; only when the count is off is the culprit looked for.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import Any
 
 from monoceros.wire.fields import CONTROLS, FIELD_PREFIXES, has_option
 
@@ -39,7 +40,8 @@ _SERVER = b"server: "
 _WATCHED = frozenset({_LENGTH, _CODING, _CONNECTION, _DATE, _SERVER})
 
 
-class DefaultFields(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class DefaultFields:
     """The fields that every response gets, rendered once a second.
 
     Attributes:

@@ -173,13 +173,9 @@ def test_date_and_server_give_way_to_those_of_the_application(name: bytes) -> No
 
 def test_date_and_server_give_way_to_those_the_user_configured() -> None:
     defaults = default_fields(DATE, "monoceros", [(b"server", b"mine"), (b"DATE", b"never"), (b"X", b"y")])
-    assert defaults[:4] == (
-        b"date: never\r\nserver: mine\r\nx: y\r\n",
-        b"date: never\r\n",
-        b"server: mine\r\n",
-        b"x: y\r\n",
-    )
-    assert default_fields(None, None)[:4] == (b"", b"", b"", b"")
+    date, server, custom = b"date: never\r\n", b"server: mine\r\n", b"x: y\r\n"
+    assert defaults == DefaultFields(date + server + custom, date, server, custom, {})
+    assert default_fields(None, None) == DefaultFields(b"", b"", b"", b"", {})
 
 
 def test_a_configured_name_that_is_no_token_is_refused() -> None:
