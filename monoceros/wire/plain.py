@@ -2,20 +2,17 @@
 
 A head is plain if its method is a common one that brings no content, Host comes first, and no other field decides
 anything, but that the connection persists. What is said here of such a head `framing` would say as well, and all
-parsers; the rule this module keeps: whatever isn't certainly so isn't plain. It has no white space at the end of a
-value, which not every parser takes off, no `Proxy-Connection`, which some obey, and no name but words joined by single
-hyphens, lest another one be taken for a name that decides.
+parsers; the rule this module keeps: whatever isn't certainly so isn't plain. It has no `Proxy-Connection`, which some
+obey, and no name but words joined by single hyphens, lest another one be taken for a name that decides.
 """
 
 import re
 
-from monoceros.wire.fields import LOWER_NAMES
+from monoceros.wire.fields import CONTROLS
 
 _match_request_line = re.compile(rb"(GET|HEAD|DELETE|OPTIONS) (/[!-\"$-\[\]-~]*+) HTTP/1\.1").fullmatch
 _match_host = re.compile(rb"[Hh]ost: ([a-zA-Z0-9.\-]++(?::[0-9]{1,5}+)?)").fullmatch
-_match_field = re.compile(
-    rb"([0-9A-Za-z]++(?:-[0-9A-Za-z]++)*+):[ \t]*+([^\x00-\x08\x0a-\x1f\x7f]*+)(?<![ \t])"
-).fullmatch
+_match_name = re.compile(rb"[0-9A-Za-z]++(?:-[0-9A-Za-z]++)*+").fullmatch
 
 _METHODS = {b"GET": "GET", b"HEAD": "HEAD", b"DELETE": "DELETE", b"OPTIONS": "OPTIONS"}
 
@@ -31,7 +28,6 @@ _STEADY = frozenset(
         b"accept-encoding",
         b"accept-language",
         b"cache-control",
-        b"connection",
         b"content-type",
         b"dnt",
         b"pragma",
@@ -57,29 +53,26 @@ _STEADY = frozenset(
 # Bounded, for a peer chooses what it sends. What is usual comes early; what finds no room is judged each time.
 _CACHED_LINES = 1024
 _CACHED_LINE_LENGTH = 256
+_CACHED_NAME_LENGTH = 64
 
 
-class _FieldLines(dict[bytes, tuple[bytes, bytes] | None]):
-    """Lines -> fields, names in lower case; None for a line that no plain head has."""
+class _PlainNames(dict[bytes, bytes]):
+    """Names of fields as received -> lower case; nothing for a name that no plain head has."""
 
-    def __missing__(self, line: bytes) -> tuple[bytes, bytes] | None:
-        match = _match_field(line)
-        if match is None:
-            return None
-        received, value = match.groups()
-        name = LOWER_NAMES[received]
-        if name in _DECIDING and (name != b"connection" or value != b"keep-alive"):
-            return None
-        field = name, value
-        if name in _STEADY and len(self) < _CACHED_LINES and len(line) <= _CACHED_LINE_LENGTH:
-            self[line] = field
-        return field
+    def __missing__(self, name: bytes) -> bytes:
+        lower = name.lower()
+        if lower in _DECIDING or _match_name(name) is None:
+            return b""
+        if len(self) < _CACHED_LINES and len(name) <= _CACHED_NAME_LENGTH:
+            self[name] = lower
+        return lower
 
 
+_names = _PlainNames()
 _request_lines: dict[bytes, tuple[str, bytes]] = {}
 _host_lines: dict[bytes, tuple[bytes, bytes]] = {}
-_field_lines = _FieldLines()
-_field_of = _field_lines.__getitem__
+# Of the fields that decide something, this one says that all is as usual.
+_field_lines = dict.fromkeys((b"Connection: keep-alive", b"connection: keep-alive"), (b"connection", b"keep-alive"))
 
 
 def read_plain(head: bytes, most: int) -> tuple[str, bytes, list[tuple[bytes, bytes]]] | None:
@@ -96,11 +89,30 @@ def read_plain(head: bytes, most: int) -> tuple[str, bytes, list[tuple[bytes, by
     request = _request_lines.get(lines[0]) or _judged_request_line(lines[0])
     if request is None or len(lines) > most + 3:
         return None
-    fields = [_host_lines.get(lines[1]) or _judged_host_line(lines[1]), *map(_field_of, lines[2:-2])]
-    if not all(fields):
+    host = _host_lines.get(lines[1]) or _judged_host_line(lines[1])
+    if host is None:
+        return None
+    fields = [host, *map(_field_lines.get, lines[2:-2])]
+    if not all(fields) and not _judge_lines(lines, fields):
         return None
     method, target = request
     return method, target, fields  # type: ignore[return-value]
+
+
+def _judge_lines(lines: list[bytes], fields: list[tuple[bytes, bytes] | None]) -> bool:
+    """Put in the fields that aren't known. Return whether their lines are those of a plain head."""
+    for index, field in enumerate(fields):
+        if field is None:
+            line = lines[index + 1]
+            received, colon, value = line.partition(b":")
+            name = _names[received]
+            if not (name and colon) or len(value.translate(None, CONTROLS)) != len(value):
+                return False
+            # RFC 9112, section 5.1: white space around a value isn't part of it.
+            fields[index] = known = name, value.strip(b" \t")
+            if name in _STEADY and len(_field_lines) < _CACHED_LINES and len(line) <= _CACHED_LINE_LENGTH:
+                _field_lines[line] = known
+    return True
 
 
 def _judged_request_line(line: bytes) -> tuple[str, bytes] | None:
