@@ -8,7 +8,7 @@ RUNTIME := $(VENV)/.runtime
 APP ?= examples.chat:app
 APT := DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0
 
-.PHONY: run test check format docs bench soak tools clean
+.PHONY: run test check format docs bench soak fuzz attacks tools clean
 
 $(STAMP): pyproject.toml monoceros/__init__.py
 	$(PYTHON) -m venv $(VENV)
@@ -47,12 +47,21 @@ bench: $(STAMP)
 soak: $(STAMP) | tools
 	@exec $(BIN)/python -m tests.soak $(SOAK)
 
-# Real tools for the tests that use them: nginx in front, systemd-analyze for the units. Only root can install them;
-# without them those tests say what is missing.
+# Random bytes against each reader of them, for so many seconds each; goes on from what earlier runs have kept.
+FUZZ_SECONDS ?= 600
+fuzz: $(STAMP)
+	@exec $(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)
+
+attacks: $(STAMP) | tools
+	@exec $(BIN)/python -m tests.attacks $(ATTACKS)
+
+# Real tools for the tests that use them: nginx in front, systemd-analyze for the units, slowhttptest for the attacks.
+# Only root can install them; without them those tests say what is missing.
 tools:
 	@PATH="$$PATH:/usr/sbin:/usr/local/sbin"; missing=""; \
 	command -v nginx >/dev/null || missing="$$missing nginx-light"; \
 	command -v systemd-analyze >/dev/null || missing="$$missing systemd"; \
+	command -v slowhttptest >/dev/null || missing="$$missing slowhttptest"; \
 	if [ -z "$$missing" ] || [ "$$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then exit 0; fi; \
 	install() { $(APT) install -y --no-install-recommends $$missing >/dev/null; }; \
 	install 2>/dev/null || { $(APT) update >/dev/null && install; } || \

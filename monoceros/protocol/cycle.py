@@ -12,8 +12,9 @@ from typing import Any
 
 from monoceros.asgi import Headers, Message, Scope
 from monoceros.errors import beheaded
+from monoceros.logs.lines import excerpt
 from monoceros.protocol.context import Context
-from monoceros.protocol.messages import checked_bytes, checked_headers, checked_status
+from monoceros.protocol.messages import checked_bytes, checked_headers, checked_status, extension_note
 from monoceros.protocol.scope import path_label
 from monoceros.protocol.sink import ResponseSink
 from monoceros.wire.response import BODILESS
@@ -25,6 +26,7 @@ HIGH_WATER = 65536
 
 FAILURE_HEADERS = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")]
 FAILURE_BODY = b"Internal Server Error"
+OVERDUE_BODY = b"Service Unavailable"
 
 
 class Response(Enum):
@@ -98,6 +100,11 @@ class HTTPCycle:
         self.disconnected = False
         self.task: asyncio.Task[None] | None = None
 
+    @property
+    def awaits_content(self) -> bool:
+        """The application waits for content of the request."""
+        return self._waiter is not None and not self._body_ended
+
     async def run(self) -> None:
         """Call the application, and see that its response comes to an end."""
         context = self._context
@@ -143,7 +150,7 @@ class HTTPCycle:
         response = self.response
         if response is _UNSTARTED:
             if kind != "http.response.start":
-                raise RuntimeError(f"the application sent {kind!r} first; ASGI asks for 'http.response.start'")
+                raise RuntimeError(_unexpected(kind, response))
             status = message.get("status")
             if type(status) is not int or not 200 <= status <= 599:
                 status = checked_status(status)
@@ -204,6 +211,14 @@ class HTTPCycle:
             self._notice = Notice.PEER_ENDED
             self._wake()
 
+    def expire(self) -> None:
+        """The request has taken longer than it may: answer 503, or break its response off, and end the application."""
+        logger.error("%s: not served within %g s; ending it", self.describe(), self._context.request_timeout or 0)
+        self._fail(503, OVERDUE_BODY)
+        self.disconnect()
+        if self.task is not None:
+            self.task.cancel("the request has taken longer than it may")
+
     def tick(self) -> None:
         """Write a head that is held: an event stream that starts and waits must open within a second."""
         if self.response is _HELD and not self.disconnected:
@@ -227,7 +242,7 @@ class HTTPCycle:
 
     def describe(self) -> str:
         """Return method and path, for the log."""
-        return f"{self._scope['method']} {path_label(self._scope)}"
+        return f"{self._scope['method']} {excerpt(path_label(self._scope))}"
 
     def _wake(self) -> None:
         waiter = self._waiter
@@ -298,8 +313,8 @@ class HTTPCycle:
         else:
             self._fail()
 
-    def _fail(self) -> None:
-        """Answer 500 if nothing was written yet; otherwise let the peer see that the response broke off."""
+    def _fail(self, status: int = 500, body: bytes = FAILURE_BODY) -> None:
+        """Answer, if nothing was written yet; otherwise let the peer see that the response broke off."""
         if self.disconnected or self.response is _COMPLETE:
             return
         written = self.response is _STREAMING
@@ -308,13 +323,16 @@ class HTTPCycle:
         if written:
             self._sink.break_off()
         else:
-            self._sink.write_response(500, FAILURE_HEADERS, FAILURE_BODY, False)
+            self._sink.write_response(status, FAILURE_HEADERS, body, False)
 
 
 def _unexpected(kind: object, response: Response) -> str:
+    note = extension_note(kind)
+    if response is _UNSTARTED:
+        return f"the application sent {kind!r} first; ASGI asks for 'http.response.start'{note}"
     if response is _COMPLETE:
-        return f"the application sent {kind!r} after its response was complete"
-    return f"the application sent {kind!r}; ASGI asks for 'http.response.body' after 'http.response.start'"
+        return f"the application sent {kind!r} after its response was complete{note}"
+    return f"the application sent {kind!r}; ASGI asks for 'http.response.body' after 'http.response.start'{note}"
 
 
 def _is_event_stream(headers: Headers) -> bool:

@@ -10,6 +10,7 @@ from functools import partial
 
 from monoceros.asgi import Scope
 from monoceros.errors import RequestError
+from monoceros.resources.forwarded import ForwardedFields
 from monoceros.resources.proxy import EVERYONE, TrustedHops
 
 Rewrite = Callable[[Scope], None]
@@ -30,7 +31,7 @@ class FieldPolicy:
 
     Arguments:
         hops: the peers that are trusted.
-        reads_forwarded: what trusted peers say of client and scheme counts.
+        forwarded: reads what they say; None if it doesn't count.
         underscores: what becomes of fields with an underscore in their names.
         spared: names of such fields, in any case, that trusted peers may send nevertheless; `*` is all.
     """
@@ -38,13 +39,13 @@ class FieldPolicy:
     def __init__(
         self,
         hops: TrustedHops,
+        forwarded: ForwardedFields | None,
         *,
-        reads_forwarded: bool = True,
         underscores: Underscores = Underscores.PASS,
         spared: Iterable[str] = (),
     ) -> None:
         self._hops = hops
-        self._reads_forwarded = reads_forwarded
+        self._forwarded = forwarded
         self._underscores = underscores
         names = set(spared)
         self._spares_all = EVERYONE in names
@@ -57,7 +58,7 @@ class FieldPolicy:
             host: the peer's address; None for a peer of a unix socket, which has none.
         """
         trusted = self._hops.trusts(host)
-        rewrite = self._hops.rewrite if trusted and self._reads_forwarded else None
+        rewrite = self._forwarded.rewrite if trusted and self._forwarded is not None else None
         if self._underscores is Underscores.PASS or (trusted and self._spares_all):
             return rewrite
         return partial(self._judge, rewrite, self._spared if trusted else frozenset())

@@ -14,13 +14,12 @@ from monoceros.wire.framing import (
     END_OF_HEAD,
     METHODS,
     PLAIN,
-    PLAIN_SIZE,
-    HeadLimits,
     Traits,
     judge_head,
     judge_partial_head,
     match_plain,
 )
+from monoceros.wire.limits import PLAIN_SIZE, RequestLimits
 
 
 class FieldParser(Protocol):
@@ -58,9 +57,10 @@ class Reading(Enum):
     NOTHING = "nothing: what still comes is dropped"
 
 
-# RFC 9112, section 2.2: at least one empty line before a request line is ignored. Two: one that an old client puts
-# behind its content, and one that it puts before a request; not a stream of them.
-_EMPTY_LINES = b"\r\n\r\n"
+# RFC 9112, section 2.2: at least one empty line before a request line is ignored. Between requests two are: one that an
+# old client puts behind its content, and one that it puts before a request. Not a stream of them.
+_EMPTY_LINE = b"\r\n"
+_EMPTY_LINES = _EMPTY_LINE + _EMPTY_LINE
 
 _HEAD, _BODY, _ANSWER, _NOTHING = Reading.HEAD, Reading.BODY, Reading.ANSWER, Reading.NOTHING
 
@@ -90,14 +90,16 @@ class RequestReader:
     Arguments:
         sink: who is told.
         parser: reads the fields of each head.
-        limits: how large a head may be.
+        limits: how large a request may be.
     """
 
     __slots__ = (
         "_answered",
         "_body",
         "_buffer",
+        "_empty_lines",
         "_feeding",
+        "_last",
         "_limits",
         "_parser",
         "_plain_size",
@@ -106,14 +108,16 @@ class RequestReader:
         "state",
     )
 
-    def __init__(self, sink: RequestSink, parser: FieldParser, limits: HeadLimits) -> None:
+    def __init__(self, sink: RequestSink, parser: FieldParser, limits: RequestLimits) -> None:
         self._sink = sink
         self._parser = parser
         self._limits = limits
         self._plain_size = PLAIN_SIZE if limits.allows_plain() else 0
         self._body: BodyReader | None = None
         self._buffer = b""
+        self._empty_lines = _EMPTY_LINE
         self._feeding = False
+        self._last = False
         self._scanned = 0
         self._answered = False
         self.state = _HEAD
@@ -126,7 +130,7 @@ class RequestReader:
     @property
     def has_input(self) -> bool:
         """Bytes wait: of an incomplete head, or of a pipelined request. Empty lines aren't of either yet."""
-        return not _EMPTY_LINES.startswith(self._buffer)
+        return not self._empty_lines.startswith(self._buffer)
 
     def feed(self, data: bytes) -> None:
         """Take bytes from the peer.
@@ -140,6 +144,7 @@ class RequestReader:
                 match = match_plain(data)
                 if match is not None:
                     self.state = _ANSWER
+                    self._empty_lines = _EMPTY_LINES
                     method, target = match.groups()
                     self._sink.request_received(METHODS[method], target, PLAIN, self._parser.parse_plain(data))
                     return
@@ -173,6 +178,9 @@ class RequestReader:
         self._sink = _NOBODY
 
     def _feed(self, data: bytes) -> None:
+        # RFC 9112, section 9.6: a client MUST NOT send more behind `Connection: close`. One that does is refused if it
+        # is seen at once; no answer that is being made is broken off for it.
+        served = self._last and self.state is _ANSWER
         self._buffer = self._buffer + data if self._buffer else data
         # A sink may answer, and so resume, while it is told of a request: this loop goes on then, not a second one.
         self._feeding = True
@@ -180,7 +188,7 @@ class RequestReader:
             while self._buffer:
                 if self.state is _BODY:
                     self._read_body()
-                elif self.state is not _HEAD:
+                elif self._last or self.state is not _HEAD:
                     break
                 elif not self._read_head():
                     return
@@ -189,6 +197,8 @@ class RequestReader:
         if self.state is _NOTHING:
             self._buffer = b""
         elif self.has_input:
+            if self._last and not served:
+                raise RequestError(400, "data behind a request after which the connection closes")
             self._sink.input_waits()
 
     def _read_head(self) -> bool:
@@ -196,10 +206,11 @@ class RequestReader:
         data = self._buffer
         if not self._scanned:
             # They are kept until something follows, lest it be forgotten that there were some.
-            if _EMPTY_LINES.startswith(data):
+            if self._empty_lines.startswith(data):
                 return False
-            if data.startswith(b"\r\n"):
-                data = self._buffer = data.removeprefix(b"\r\n").removeprefix(b"\r\n")
+            if data.startswith(_EMPTY_LINE):
+                known = self._empty_lines if data.startswith(self._empty_lines) else _EMPTY_LINE
+                data = self._buffer = data.removeprefix(known)
         end = data.find(END_OF_HEAD, max(0, self._scanned - 3)) + 4
         if end < 4:
             judge_partial_head(data, self._scanned, self._limits)
@@ -214,11 +225,17 @@ class RequestReader:
         method, target, start, traits = judge_head(data, self._limits)
         length = traits.length
         fields = self._parser.parse_fields(data, start)
+        self._empty_lines = _EMPTY_LINES
+        if not traits.keep_alive and not traits.upgrade:
+            self._last = True
+            self._plain_size = 0
         if length == 0:
             self.state = _ANSWER
         else:
             self.state = _BODY
-            self._body = ChunkedReader(self._limits.head) if length == CHUNKED else LengthReader(length)
+            self._body = (
+                ChunkedReader(self._limits.head, self._limits.body) if length == CHUNKED else LengthReader(length)
+            )
             self._answered = False
         self._sink.request_received(method, target, traits, fields)
 

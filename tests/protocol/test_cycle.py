@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from monoceros.asgi import Message
+from monoceros.logs.lines import EXCERPT
 from monoceros.protocol.cycle import HTTPCycle
 from tests.doubles.stage import GET, Stage
 
@@ -330,3 +331,12 @@ def test_a_cycle_says_which_request_it_is(stage: Stage) -> None:
     (running,) = stage.context.running
     assert isinstance(running, HTTPCycle)
     assert running.describe() == "PUT /a%1B?b"
+
+
+def test_the_line_of_a_failure_shows_the_beginning_of_a_long_path(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    stage.connect().send(b"GET /%b HTTP/1.1\r\nHost: a\r\n\r\n" % (b"a" * 8000))
+    stage.call.raises(ValueError("mine"))
+    (message,) = caplog.messages
+    assert message == f"Exception in ASGI application: GET /{'a' * (EXCERPT - 1)}... (8001 characters)\n"

@@ -4,7 +4,14 @@ from http import HTTPStatus
 
 import pytest
 
-from monoceros.protocol.messages import checked_bytes, checked_headers, checked_status, checked_text, close_of
+from monoceros.protocol.messages import (
+    checked_bytes,
+    checked_headers,
+    checked_status,
+    checked_text,
+    close_of,
+    extension_note,
+)
 
 
 def test_a_status_may_be_an_enumeration() -> None:
@@ -26,6 +33,22 @@ def test_headers_that_can_be_read_once_become_a_list() -> None:
 def test_headers_are_pairs(headers: object) -> None:
     with pytest.raises(RuntimeError, match="ASGI asks for a list of pairs of bytes"):
         checked_headers(headers)
+
+
+@pytest.mark.parametrize(
+    ("kind", "note"),
+    [
+        ("http.response.trailers", " ('http.response.trailers' belongs to an extension that scope['extensions']"),
+        ("http.response.push", " ('http.response.push' belongs to an extension"),
+        ("http.response.body", ""),
+        ("http.response.bdoy", ""),
+        (None, ""),
+        (["http.response.push"], ""),
+    ],
+)
+def test_a_message_of_an_extension_is_named_as_one(kind: object, note: str) -> None:
+    assert extension_note(kind).startswith(note)
+    assert bool(extension_note(kind)) is bool(note)
 
 
 @pytest.mark.parametrize("value", [b"ab", bytearray(b"ab"), memoryview(b"ab")])

@@ -4,6 +4,7 @@ import pytest
 
 from monoceros.asgi import Message
 from monoceros.errors import ClientDisconnected
+from monoceros.logs.lines import EXCERPT
 from monoceros.protocol.session import WebSocketSession
 from tests.doubles.stage import Peer, Stage
 from tests.doubles.websocket_client import CLOSE, PING, PONG, TEXT, close_frame, frame
@@ -278,3 +279,13 @@ def test_a_session_says_which_it_is(stage: Stage, peer: Peer) -> None:
     (session,) = stage.context.running
     assert isinstance(session, WebSocketSession)
     assert session.describe() == "WebSocket /chat?room=1"
+
+
+def test_the_line_of_a_failure_shows_the_beginning_of_a_long_path(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    stage.connect().upgrade(path="/" + "a" * 8000)
+    stage.call.raises(ValueError("mine"))
+    assert caplog.messages == [
+        f"Exception in ASGI application: WebSocket /{'a' * (EXCERPT - 1)}... (8001 characters)\n"
+    ]

@@ -122,7 +122,7 @@ def test_a_chunk_must_end_with_cr_lf(end: bytes) -> None:
     assert "CR LF" in refusal(b"1\r\nx" + end).reason
 
 
-@pytest.mark.parametrize("trailer", [b"X", b": y", b"X : y", b" X: y", b"X: \x00", b"X: y\x7f", b"X: y\rz"])
+@pytest.mark.parametrize("trailer", [b"X", b": y", b"X : y", b" X: y", b"X: \x00", b"X: y\x7f", b"X: y\rz", b"HOST: y"])
 def test_a_trailer_off_the_grammar_is_refused(trailer: bytes) -> None:
     """RFC 9112, sections 5 and 7.1.2."""
     refusal(b"0\r\n" + trailer + b"\r\n\r\n")
@@ -166,6 +166,24 @@ def test_the_budget_is_the_same_in_whatever_pieces_a_body_comes() -> None:
             except RequestError:
                 outcomes.add((b"refused", b""))
         assert outcomes == {(b"x", b"") if spare else (b"refused", b"")}
+
+
+def test_content_may_be_as_large_as_the_limit_and_no_larger() -> None:
+    """RFC 9110, section 15.5.14."""
+    data = b"2\r\nab\r\n001\r\nc\r\n0\r\n\r\n"
+    for pieces in [(data,), tuple(bytewise(data)), *two_way_cuts(data)]:
+        assert read(ChunkedReader(BUDGET, 3), pieces) == (b"abc", b"")
+        for limit in (0, 1, 2):
+            with pytest.raises(RequestError, match=f"over the limit of {limit} octets") as caught:
+                read(ChunkedReader(BUDGET, limit), pieces)
+            assert caught.value.status == 413
+
+
+def test_a_chunk_that_will_be_too_large_is_not_waited_for() -> None:
+    """RFC 9110, section 15.5.14."""
+    reader = ChunkedReader(BUDGET, 1000)
+    with pytest.raises(RequestError):
+        reader.feed(b"3e9\r\n")
 
 
 def test_random_bodies_come_back_as_they_were_chunked() -> None:

@@ -237,7 +237,9 @@ def test_headers_that_can_be_read_only_once_are_named_as_such() -> None:
         encode_head(200, headers, NONE, 0, True, True, False)
 
 
-@pytest.mark.parametrize("value", [b"", b"x", b"-1", b"+5", b"5.0", b"0x5", b"5, 5", b"1_0", b"9" * 5000])
+@pytest.mark.parametrize(
+    "value", [b"", b"x", b"-1", b"+5", b"5.0", b"0x5", b"5, 5", b"1_0", b"5\n", b"\x0b5", b"9" * 5000]
+)
 def test_a_content_length_that_is_no_number_is_refused(value: bytes) -> None:
     """RFC 9110, section 8.6."""
     assert "ASGI asks for a number of octets" in fault((b"content-length", value), whole=5)
@@ -254,7 +256,7 @@ def test_content_that_is_whole_must_have_the_length_declared() -> None:
     assert "declared 6 octets of content and sent 5" in fault(declared(6), whole=5)
 
 
-@pytest.mark.parametrize("value", [b"gzip", b"gzip, chunked", b"identity", b""])
+@pytest.mark.parametrize("value", [b"gzip", b"gzip, chunked", b"identity", b"", b"chunked\n"])
 def test_a_transfer_coding_is_the_servers_to_choose(value: bytes) -> None:
     """RFC 9112, section 6.1."""
     assert "the server alone frames the content" in fault((b"transfer-encoding", value))
@@ -277,10 +279,29 @@ def test_what_is_unusual_is_left_to_be_judged(headers: list[tuple[bytes, bytes]]
     assert encode_whole(200, headers, DEFAULTS, b"hello") is None
 
 
-@pytest.mark.parametrize("status", [204, 304])
+@pytest.mark.parametrize("status", [204, 205, 304])
 def test_a_status_without_content_is_unusual(status: int) -> None:
-    """RFC 9110, sections 15.3.5 and 15.4.5."""
+    """RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5."""
     assert encode_whole(status, [], DEFAULTS, b"") is None
+
+
+@pytest.mark.parametrize(("whole", "headers"), [(0, []), (4, []), (4, [declared(4)]), (None, []), (None, [CODED])])
+def test_a_205_says_that_it_has_no_content(whole: int | None, headers: list[tuple[bytes, bytes]]) -> None:
+    """RFC 9110, section 15.3.6; RFC 9112, section 6.3, doesn't name it: without a length, a peer would wait for one."""
+    for head_request in (False, True):
+        encoded = encode(*headers, status=205, whole=whole, head_request=head_request)
+        assert (encoded.fields, encoded.length, encoded.chunked) == ([("content-length", "0")], 0, False)
+
+
+@pytest.mark.parametrize("keep_alive", [True, False])
+@pytest.mark.parametrize("value", [b"content-length", b"close, Content-Length", b"x , transfer-encoding\t"])
+def test_what_frames_the_content_is_no_option_of_a_connection(value: bytes, keep_alive: bool) -> None:
+    """RFC 9110, section 7.6.1: an intermediary takes off what Connection names. Also where ours replaces the field."""
+    assert "meant for all recipients" in fault((b"connection", value), keep_alive=keep_alive)
+
+
+def test_a_control_is_refused_also_in_a_connection_that_the_server_replaces() -> None:
+    assert "b'connection' with a control" in fault((b"connection", b"a\r\nb: c"), keep_alive=False)
 
 
 USUAL: list[Any] = [
