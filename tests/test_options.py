@@ -73,6 +73,7 @@ SAMPLES: dict[str, tuple[str, str]] = {
     "limit_request_fields": ("1", "2"),
     "limit_request_field_size": ("1", "2"),
     "limit_request_head": ("1", "2"),
+    "limit_request_body": ("1", "2"),
     "limit_connections": ("10", "20"),
     "ws_max_fragments": ("1000", "2000"),
     "forwarded_headers": ("forwarded", "x-forwarded-for"),

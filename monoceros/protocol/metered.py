@@ -15,14 +15,16 @@ class MeteredTransport(asyncio.Transport):
 
     Attributes:
         written: octets that were written, heads and framing included.
+        aborted: what the transport held was thrown away.
     """
 
-    __slots__ = ("_counted", "written")
+    __slots__ = ("_counted", "aborted", "written")
 
     def __init__(self, transport: asyncio.Transport) -> None:
         super().__init__()
         self._counted = transport
         self.written = 0
+        self.aborted = False
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Write, unless the transport is closing: then it takes nothing."""
@@ -61,6 +63,7 @@ class MeteredTransport(asyncio.Transport):
         self._counted.close()
 
     def abort(self) -> None:
+        self.aborted = True
         self._counted.abort()
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:

@@ -53,7 +53,7 @@ class ObservedConnection(HTTP1Connection):
         context: has an observer.
     """
 
-    __slots__ = ("_begin", "_departures", "_exchange", "_meter", "_observer", "_peer", "_seen")
+    __slots__ = ("_begin", "_departures", "_exchange", "_left_at", "_meter", "_observer", "_peer", "_seen")
 
     _meter: MeteredTransport
 
@@ -65,6 +65,8 @@ class ObservedConnection(HTTP1Connection):
         # Octets that had been written to the connection before the answer to this request.
         self._begin = 0
         self._departures: list[Departure] = []
+        # When nothing of them was seen in the transport, which is believed at a second look.
+        self._left_at: float | None = None
         self._peer: tuple[Any, ...] | None = None
         # The head being read, from its beginning on; None where that was missed.
         self._seen: bytes | None = None
@@ -88,10 +90,13 @@ class ObservedConnection(HTTP1Connection):
     def connection_lost(self, exc: Exception | None) -> None:
         """See HTTP1Connection."""
         departures, self._departures = self._departures, []
-        for departure in departures:
-            departure.exchange.cut_off = True  # its application has written all, and the transport never got rid of it
+        if exc is not None or self._meter.aborted:
+            self._left_at = None  # it was but one look
+            for departure in departures:
+                departure.exchange.cut_off = True
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
+            self._left_at = None
             exchange.cut_off = self._session is None or self._session.phase in _UNFINISHED
             departures.append(Departure(exchange, self._begin, self._meter.written))
         if departures:
@@ -99,17 +104,20 @@ class ObservedConnection(HTTP1Connection):
             for departure in departures:
                 if delivered is not None and delivered < departure.end:
                     departure.exchange.lose(departure.end - delivered, departure.end - departure.begin)
-                self._tell_end(departure.exchange)
+                self._tell_end(departure.exchange, self._observer.clock() if self._left_at is None else self._left_at)
         super().connection_lost(exc)
 
     def resume_writing(self) -> None:
         """See Connection. With departures under way, the transport has got rid of all that it held."""
-        departures, self._departures = self._departures, []
-        if departures:
-            self._meter.set_write_buffer_limits()
-        for departure in departures:
-            self._tell_end(departure.exchange)
+        self._depart(None)
         super().resume_writing()
+
+    def second_passed(self) -> None:
+        """See HTTP1Connection. Looks whether departures are over where no transport says so."""
+        self._look()
+        super().second_passed()
+        if self._departures:
+            self._context.watched.add(self)
 
     # ResponseSink and WebSocketSink
 
@@ -169,6 +177,7 @@ class ObservedConnection(HTTP1Connection):
 
     def _request_begun(self) -> None:
         self._seen = None
+        self._look()  # who asks again has probably got the former answer
         observer = self._observer
         scope = self._scope
         exchange = self._exchange = Exchange(
@@ -228,14 +237,48 @@ class ObservedConnection(HTTP1Connection):
         exchange, self._exchange = self._exchange, None
         if exchange is None:
             return
-        if self.write_paused or self._transport.is_closing():
+        closing = self._transport.is_closing()
+        if closing:
+            exchange.cut_off = True  # a transport that closes takes nothing
+        if closing or self.write_paused or self._may_hold():
             self._departures.append(Departure(exchange, self._begin, self._meter.written))
             self._meter.set_write_buffer_limits(high=HIGH_WATER, low=0)  # so that writing is resumed when it has left
+            self._context.watched.add(self)
+            self._left_at = None
+            self._look()
         else:
-            self._tell_end(exchange)
+            self._tell_end(exchange, self._observer.clock())
 
-    def _tell_end(self, exchange: Exchange) -> None:
-        exchange.end(self._observer.clock())
+    def _may_hold(self) -> bool:
+        """Tell whether the transport may hold much of the answer and not say so, as those of TLS do."""
+        size = self._meter.written - self._begin
+        return size > HIGH_WATER and self._transport.get_extra_info("sslcontext") is not None
+
+    def _look(self) -> None:
+        """See whether anything of the departures is left, if the transport doesn't say.
+
+        Two looks must find nothing: a peer may have emptied the kernel's buffer in the moment of one, before the loop
+        could fill it again.
+        """
+        if not self._departures or self.write_paused:
+            return
+        if self._context.holds_unsent(self._transport):
+            self._left_at = None
+        elif self._left_at is None:
+            self._left_at = self._observer.clock()
+        else:
+            self._depart(self._left_at)
+
+    def _depart(self, left_at: float | None) -> None:
+        """Departures are over: at a time that is known, or just now."""
+        departures, self._departures = self._departures, []
+        if departures:
+            self._meter.set_write_buffer_limits()
+        for departure in departures:
+            self._tell_end(departure.exchange, self._observer.clock() if left_at is None else left_at)
+
+    def _tell_end(self, exchange: Exchange, now: float) -> None:
+        exchange.end(now)
         for tell in self._observer.ended:
             _tell(tell, exchange)
 

@@ -34,11 +34,11 @@ METHODS = {
 # The fields that decide something here, over the lower-cased head: one search finds them all. Those that frame the
 # content are found with other marks than a hyphen too, or with marks around them: where a gateway folds such names into
 # one - an underscore, often - they would decide there.
-_MARKS = rb"[^0-9A-Za-z:\r]"
+_MARK = rb"[^0-9a-z:]"
 _DECIDING = re.compile(
     rb"\n(host|connection|upgrade|expect|"
-    + _MARKS + rb"*+(?:content" + _MARKS + rb"++length|transfer" + _MARKS + rb"++encoding)" + _MARKS
-    + rb"*+):[ \t]*([^\r]*)"
+    rb"[^0-9a-z]*+(?:content" + _MARK + rb"++length|transfer" + _MARK + rb"++encoding)" + _MARK + rb"*+):"
+    rb"[ \t]*([^\r]*)"
 )  # fmt: skip
 _HOST = re.compile(AUTHORITY + rb"[ \t]*")
 _LENGTH = re.compile(rb"([0-9]{1,18})[ \t]*")
@@ -52,8 +52,8 @@ _CODINGS = re.compile(rb"(?:(?!chunked[ \t]*,)" + TOKEN + rb"++[ \t]*,[ \t]*)++c
 _PLAIN = re.compile(
     rb"(GET|HEAD|POST|PUT|DELETE|OPTIONS|PATCH) (/[!-\"$-\[\]-~]*+) HTTP/1\.1\r\n"
     rb"[Hh]ost: [a-zA-Z0-9.\-]++(?::[0-9]{1,5}+)?\r\n"
-    rb"(?:(?![cCtTuUeEhHpP](?i:ontent" + _MARKS + rb"++length" + _MARKS + rb"*+|"
-    rb"ransfer" + _MARKS + rb"++encoding" + _MARKS + rb"*+|pgrade|xpect|ost|roxy-connection):)"
+    rb"(?:(?![cCtTuUeEhHpP](?i:ontent" + _MARK + rb"++length" + _MARK + rb"*+|"
+    rb"ransfer" + _MARK + rb"++encoding" + _MARK + rb"*+|pgrade|xpect|ost|roxy-connection):)"
     rb"(?:[Cc]onnection: keep-alive|"
     rb"(?![cC](?i:onnection):)[0-9A-Za-z]" + TOKEN + rb"*+:[^\x00-\x08\x0a-\x1f\x7f]*+(?<![ \t]))"
     rb"\r\n)*+\r\n"

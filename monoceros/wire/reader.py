@@ -204,13 +204,12 @@ class RequestReader:
     def _read_head(self) -> bool:
         """Read one head off the buffer. Return whether a whole one was there."""
         data = self._buffer
-        if not self._scanned:
-            # They are kept until something follows, lest it be forgotten that there were some.
-            if self._empty_lines.startswith(data):
-                return False
-            if data.startswith(_EMPTY_LINE):
-                known = self._empty_lines if data.startswith(self._empty_lines) else _EMPTY_LINE
-                data = self._buffer = data.removeprefix(known)
+        # They are kept until something follows, lest it be forgotten that there were some.
+        if self._empty_lines.startswith(data):
+            return False
+        if data.startswith(_EMPTY_LINE):
+            known = self._empty_lines if data.startswith(self._empty_lines) else _EMPTY_LINE
+            data = self._buffer = data.removeprefix(known)
         end = data.find(END_OF_HEAD, max(0, self._scanned - 3)) + 4
         if end < 4:
             judge_partial_head(data, self._scanned, self._limits)

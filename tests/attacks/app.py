@@ -49,6 +49,7 @@ async def _stream(receive: Receive, send: Send) -> None:
     listener = asyncio.ensure_future(receive())  # type: ignore[arg-type, var-annotated]
     while not listener.done():
         await send({"type": "http.response.body", "body": LARGE[:65536], "more_body": True})
+        await asyncio.sleep(0)
 
 
 async def _echo(receive: Receive, send: Send) -> None:

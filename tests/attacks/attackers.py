@@ -41,7 +41,8 @@ ATTACKS = {
         b"POST / HTTP/1.1\r\nHost: site\r\nContent-Length: 4096\r\nContent-Type: text/plain\r\n\r\nfoo=bar",
         b"&a=b",
     ),
-    "read": Attack("X", b"GET /large HTTP/1.1\r\nHost: site\r\n\r\n", reads=5, buffer=256),
+    # Several at once: the first answers find room in the buffers of the kernel.
+    "read": Attack("X", 8 * b"GET /large HTTP/1.1\r\nHost: site\r\n\r\n", reads=5, buffer=256),
     "range": Attack("R", b"HEAD / HTTP/1.1\r\nHost: site\r\nRange: bytes=0-," + RANGES + b"\r\n\r\n"),
 }
 

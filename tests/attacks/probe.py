@@ -91,7 +91,7 @@ async def watch(port: int, memory: Callable[[], int], over: asyncio.Event) -> Wi
     while not over.is_set():
         probe = Probed(time.monotonic())
         witness.probes.append(probe)
-        asking.add(asyncio.ensure_future(_ask(port, probe)))
+        asking.add(asyncio.ensure_future(ask(port, probe)))
         witness.memory = max(witness.memory, memory())
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(over.wait(), INTERVAL)
@@ -99,7 +99,8 @@ async def watch(port: int, memory: Callable[[], int], over: asyncio.Event) -> Wi
     return witness
 
 
-async def _ask(port: int, probe: Probed) -> None:
+async def ask(port: int, probe: Probed) -> None:
+    """Make one attempt, and write down how long the answer took, if it came."""
     with contextlib.suppress(OSError, TimeoutError):
         async with asyncio.timeout(GIVEN_UP):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)

@@ -28,12 +28,14 @@ UPGRADE = (
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 )
 POST = b"POST / HTTP/1.1\r\nHost: site\r\nContent-Length: 100000\r\n\r\n"
+HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
+"""The beginning of a TLS handshake."""
 
 GROWTH = 4 << 20
 """Octets by which memory may differ between two quarters: what an allocator keeps is not the same each time."""
 
 PASSING = ("TimerHandle", "Handle", "Context", "UVTimer", "DefaultFields")
-"""What comes and goes each second; and timers that were cancelled stay until their time, or until there are a hundred."""
+"""What comes and goes each second; and timers that were cancelled stay until their time, or until there are many."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ KINDS = {
     "waiting": Kind(HEAD % b"wait" + b"\r\n"),
     "streaming": Kind(HEAD % b"stream" + b"\r\n", b"200"),
     "download": Kind(HEAD % b"large" + b"\r\n", b"200"),
-    "pipelined": Kind((HEAD % b"wait" + b"\r\n") * 20),
+    "pipelined": Kind((HEAD % b"stream" + b"\r\n") * 20, b"200"),
     "websocket": Kind(UPGRADE, b"101"),
     "half-frame": Kind(UPGRADE + b"\x81\x85\0\0\0\0hello\x82\xfe\x03\xe8\0\0\0\0" + b"x" * 500, b"hello"),
     "handshake": Kind(tls=None),
@@ -87,7 +89,7 @@ class Resetter:
         """Open so many connections of a kind, and then reset all of them."""
         with contextlib.ExitStack() as stack:
             for _ in range(number):
-                stack.callback(reset, self._open(kind))
+                stack.callback(reset, opened(kind, self._victim.port, self._trust))
 
     def objects(self) -> dict[str, int]:
         """Return what lives in the server once nothing is left to be done for a connection that was reset."""
@@ -101,28 +103,35 @@ class Resetter:
         """Return what the server takes, in bytes."""
         return self._victim.memory()
 
-    def _open(self, kind: Kind) -> socket.socket:
-        sock: socket.socket = socket.create_connection(("127.0.0.1", self._victim.port), PATIENCE)
-        if kind.tls:
-            assert self._trust is not None
-            sock = self._trust.wrap_socket(sock, server_hostname="127.0.0.1")
-        elif kind.tls is None:
-            sock.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
-        sock.sendall(kind.sends)
-        data = b""
-        while kind.answers not in data:
-            data += sock.recv(4096)
-        return sock
-
     def _ask(self) -> dict[str, int]:
-        kind = Kind(HEAD % b"objects" + b"Connection: close\r\n\r\n", b"\r\n\r\n", self._trust is not None)
-        with self._open(Kind(tls=kind.tls)) as sock:
-            sock.sendall(kind.sends)
+        question = Kind(HEAD % b"objects" + b"Connection: close\r\n\r\n", tls=self._trust is not None)
+        with opened(question, self._victim.port, self._trust) as sock:
             data = b""
             while piece := sock.recv(65536):
                 data += piece
         counted: dict[str, int] = json.loads(data.partition(b"\r\n\r\n")[2])
         return counted
+
+
+def opened(kind: Kind, port: int, trust: ssl.SSLContext | None) -> socket.socket:
+    """Return a connection that has come as far as its kind says.
+
+    Arguments:
+        kind: one of KINDS.
+        port: of the server, on 127.0.0.1.
+        trust: trusts its certificate; not looked at if the connection isn't encrypted.
+    """
+    sock: socket.socket = socket.create_connection(("127.0.0.1", port), PATIENCE)
+    if kind.tls:
+        assert trust is not None
+        sock = trust.wrap_socket(sock, server_hostname="127.0.0.1")
+    elif kind.tls is None:
+        sock.sendall(HELLO)
+    sock.sendall(kind.sends)
+    data = b""
+    while kind.answers not in data:
+        data += sock.recv(4096)
+    return sock
 
 
 def reset(sock: socket.socket) -> None:

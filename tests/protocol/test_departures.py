@@ -138,6 +138,65 @@ def test_a_transport_has_its_usual_limits_again_for_the_next_answer(stage: Stage
     assert [octets for octets, _, _ in watch.outcomes] == [LARGE, 5]
 
 
+@pytest.fixture
+def secret(stage: Stage, watch: Watch) -> Peer:
+    """A peer over TLS, of whose transport only a look at the kernel tells what it holds."""
+    peer = stage.connect(tls=True)
+    peer.send()
+    return peer
+
+
+def test_under_tls_a_large_answer_is_over_when_two_looks_find_nothing_of_it(
+    stage: Stage, watch: Watch, secret: Peer
+) -> None:
+    stage.context.holds_unsent = lambda transport: watch.now < 105
+    stage.call.answer(b"x" * LARGE)
+    stage.tick(2)
+    assert watch.ended == []
+    watch.now += 5
+    stage.tick()
+    watch.now += 1
+    assert watch.ended == []
+    stage.tick()
+    assert watch.outcomes == [(LARGE, 5.0, False)]
+
+
+def test_under_tls_who_asks_again_has_got_the_former_answer_when_it_had_left(
+    stage: Stage, watch: Watch, secret: Peer
+) -> None:
+    stage.call.answer(b"x" * LARGE)
+    assert watch.ended == []
+    watch.now += 1
+    secret.send()
+    assert watch.outcomes == [(LARGE, 0.0, False)]
+
+
+def test_one_look_that_finds_nothing_may_have_been_a_moment_s(stage: Stage, watch: Watch, secret: Peer) -> None:
+    """A fast peer may empty the kernel's buffer before the loop has filled it again."""
+    stage.call.answer(b"x" * LARGE)
+    stage.context.holds_unsent = lambda transport: True
+    stage.tick(3)
+    assert watch.ended == []
+    secret.vanish()
+    assert watch.outcomes == [(LARGE, 0.0, True)]
+
+
+def test_a_connection_that_is_closed_in_order_has_brought_what_it_held(
+    stage: Stage, watch: Watch, secret: Peer
+) -> None:
+    stage.call.answer(b"x" * LARGE)
+    watch.now += 1
+    secret.transport.close()
+    stage.loop.run_ready()
+    assert watch.outcomes == [(LARGE, 0.0, False)]
+
+
+def test_a_small_answer_is_not_looked_after(stage: Stage, watch: Watch, secret: Peer) -> None:
+    stage.context.holds_unsent = lambda transport: True
+    stage.call.answer(b"small")
+    assert watch.outcomes == [(5, 0.0, False)]
+
+
 def test_an_answer_to_a_peer_that_is_gone_already_has_no_octets(stage: Stage, watch: Watch) -> None:
     peer = stage.connect()
     peer.send()

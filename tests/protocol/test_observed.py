@@ -1,5 +1,8 @@
 """What an observer is told: each request once, however it ends."""
 
+import asyncio
+import gc
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -350,6 +353,21 @@ def test_the_default_access_log_is_written_as_well(stage: Stage, diary: Diary, p
     peer.send()
     stage.call.answer()
     assert stage.log == [("127.0.0.1:50000", "GET", "/", "1.1", 200)]
+
+
+def test_nothing_of_an_observed_connection_waits_for_the_collector(stage: Stage, diary: Diary, peer: Peer) -> None:
+    peer.send()
+    stage.call.answer()
+    gc.disable()
+    try:
+        left = weakref.ref(peer.transport)
+        peer.vanish()
+        peer.transport.set_protocol(asyncio.Protocol())  # loops forget it, too
+        stage.calls.clear()
+        del peer
+        assert left() is None
+    finally:
+        gc.enable()
 
 
 def test_it_takes_an_observer_to_be_observed(stage: Stage) -> None:

@@ -14,6 +14,7 @@ from monoceros.protocol.exchange import Exchange
 from monoceros.server.delivered import delivered
 from monoceros.server.server import Server
 from monoceros.server.witness import Witness
+from tests.doubles.certificates import Pair
 from tests.doubles.loop import ManualLoop
 from tests.doubles.served import PATIENCE, Served, until
 from tests.doubles.transport import FakeTransport
@@ -45,8 +46,13 @@ def loop() -> Iterator[ManualLoop]:
     loop.close()
 
 
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    return Pair(tmp_path_factory.mktemp("tls"))
+
+
 @pytest.fixture
-def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+def both() -> Iterator[tuple[socket.socket, socket.socket]]:
     """The server's and the client's end of a TCP connection."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         client = socket.create_connection(listener.getsockname(), PATIENCE)
@@ -56,9 +62,9 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
 
 
 def test_of_a_connection_that_lives_what_the_kernel_holds_counts(
-    loop: ManualLoop, pair: tuple[socket.socket, socket.socket]
+    loop: ManualLoop, both: tuple[socket.socket, socket.socket]
 ) -> None:
-    server, _ = pair
+    server, _ = both
     server.setblocking(False)
     transport = SocketTransport(loop, server)
     assert delivered(transport) is None, "nothing was acknowledged yet"
@@ -69,9 +75,9 @@ def test_of_a_connection_that_lives_what_the_kernel_holds_counts(
 
 
 def test_of_a_connection_that_was_reset_what_was_acknowledged_counts(
-    loop: ManualLoop, pair: tuple[socket.socket, socket.socket]
+    loop: ManualLoop, both: tuple[socket.socket, socket.socket]
 ) -> None:
-    server, client = pair
+    server, client = both
     server.setblocking(False)
     written = server.send(bytes(LARGE))
     got = len(client.recv(100_000, socket.MSG_WAITALL))
@@ -83,9 +89,9 @@ def test_of_a_connection_that_was_reset_what_was_acknowledged_counts(
 
 
 def test_nobody_knows_of_unix_sockets_tls_and_sockets_that_are_closed(
-    loop: ManualLoop, pair: tuple[socket.socket, socket.socket]
+    loop: ManualLoop, both: tuple[socket.socket, socket.socket]
 ) -> None:
-    server, client = pair
+    server, client = both
     server.send(b"x")
     client.recv(1)
     until(lambda: delivered(SocketTransport(loop, server)) == 1, "the acknowledgement")
@@ -113,9 +119,9 @@ async def large(scope: Any, receive: Any, send: Any) -> None:
 
 
 @contextlib.contextmanager
-def witnessed(loop: str) -> Iterator[tuple[Served, list[Exchange]]]:
+def witnessed(loop: str, **options: Any) -> Iterator[tuple[Served, list[Exchange]]]:
     ended: list[Exchange] = []
-    config = Config(large, port=0, loop=loop, log_config=None, access_log=False, lifespan="off")
+    config = Config(large, port=0, loop=loop, log_config=None, access_log=False, lifespan="off", **options)
     served = Served(Server(config), None)
     served.server.witness = Witness(ended=ended.append)
     served.start()
@@ -141,16 +147,43 @@ def test_who_leaves_in_the_middle_of_one_large_write_is_told_with_what_it_got(lo
         assert got - 1000 < exchange.octets < got + ROOM
 
 
+def read_body(client: socket.socket, beginning: bytes = b"") -> None:
+    """Read one response to its end."""
+    data = beginning
+    while b"\r\n\r\n" not in data:
+        data += client.recv(1000)
+    left = LARGE - len(data.partition(b"\r\n\r\n")[2])
+    while left > 0:
+        piece = client.recv(1_000_000)
+        assert piece, f"{left} octets are missing"
+        left -= len(piece)
+
+
+@pytest.mark.parametrize("kind", ["tcp", "tls"])
 @pytest.mark.parametrize("loop_name", ["asyncio", "uvloop"])
-def test_who_takes_all_in_its_own_time_is_told_then_with_all(loop_name: str) -> None:
-    with witnessed(loop_name) as (served, ended), served.connect() as client:
+def test_who_takes_all_in_its_own_time_is_told_then_with_all(loop_name: str, kind: str, pair: Pair) -> None:
+    with witnessed(loop_name, **(pair.options if kind == "tls" else {})) as (served, ended), served.connect() as plain:
+        client = plain if kind == "tcp" else pair.wrap(plain)
         client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-        assert client.recv(1000, socket.MSG_WAITALL)
+        beginning = client.recv(1000)
         assert ended == []
-        left = LARGE - 1000
-        while left > 0:
-            left -= len(client.recv(1_000_000))
+        read_body(client, beginning)
         until(lambda: ended, "the end of the request")
-        assert (ended[0].octets, ended[0].cut_off) == (LARGE, False)
-        client.sendall(b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n")
-        until(lambda: len(ended) == 2, "another request on this connection")
+        client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        read_body(client)
+        until(lambda: len(ended) == 2, "the end of the last request")
+        assert [(each.octets, each.cut_off) for each in ended] == [(LARGE, False)] * 2
+        client.close()
+
+
+@pytest.mark.parametrize("loop_name", ["asyncio", "uvloop"])
+def test_under_tls_who_leaves_in_the_middle_is_told_as_cut_off(loop_name: str, pair: Pair) -> None:
+    with witnessed(loop_name, **pair.options) as (served, ended):
+        client = pair.wrap(served.connect())
+        client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        got = 0
+        while got < 1_000_000:
+            got += len(client.recv(100_000))
+        reset(client)
+        until(lambda: ended, "the end of the request")
+        assert (ended[0].octets, ended[0].cut_off) == (LARGE, True)

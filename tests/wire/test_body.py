@@ -81,6 +81,58 @@ def test_extensions_are_judged_and_dropped(extension: bytes) -> None:
     assert read(ChunkedReader(BUDGET), [b"1" + extension + b"\r\nx\r\n0\r\n\r\n"]) == (b"x", b"")
 
 
+TOKEN = b"!#$%&'*+-.^_`|~09AZaz"
+
+
+def test_the_grammar_of_tokens_and_quoted_strings_is_known_to_the_octet() -> None:
+    """RFC 9110, sections 5.6.2 and 5.6.4; RFC 9112, section 7.1.1."""
+    for octet in range(256):
+        mark = bytes([octet])
+        token = mark in TOKEN or mark.isalnum()
+        quoted = mark in b"\t " or (octet >= 0x21 and mark not in b'"\\\x7f')
+        escaped = mark == b"\t" or (octet >= 0x20 and octet != 0x7F)
+        for extension, good in (
+            (b";" + mark, token),
+            (b";a=" + mark, token),
+            (b';a="' + mark + b'"', quoted),
+            (b';a="\\' + mark + b'"', escaped),
+        ):
+            data = b"1" + extension + b"\r\nx\r\n0\r\n\r\n"
+            if good:
+                assert read(ChunkedReader(BUDGET), [data]) == (b"x", b""), data
+            else:
+                refusal(data)
+
+
+def test_the_grammar_of_trailers_is_known_to_the_octet() -> None:
+    """RFC 9110, sections 5.1 and 5.5."""
+    for octet in range(256):
+        mark = bytes([octet])
+        token = mark in TOKEN or mark.isalnum()
+        for trailer, good in (
+            (b"a" + mark + b"b: c", token or mark == b":"),
+            (mark + b"a: c", token),
+            (b"a: b" + mark + b"c", mark == b"\t" or (octet >= 0x20 and octet != 0x7F)),
+        ):
+            data = b"0\r\n" + trailer + b"\r\n\r\n"
+            if good:
+                assert read(ChunkedReader(BUDGET), [data]) == (b"", b""), data
+            else:
+                refusal(data)
+
+
+def test_the_grammar_of_sizes_is_known_to_the_octet() -> None:
+    """RFC 9112, section 7.1."""
+    for octet in range(256):
+        mark = bytes([octet])
+        reader = ChunkedReader(BUDGET)
+        if mark in b"0123456789abcdefABCDEF":
+            assert reader.feed(b"1" + mark + b"\r\nx") == (b"x", b"")
+        elif mark not in b"\r\n;":
+            refusal(b"1" + mark + b"\r\nx")
+            refusal(b"1" + mark)
+
+
 @pytest.mark.parametrize(
     "extension",
     [

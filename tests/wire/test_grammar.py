@@ -37,6 +37,31 @@ def test_what_is_no_field_line_is_none_among_others(line: bytes) -> None:
     assert not FIELD_LINES.fullmatch(good + line + b"\r\n" + good)
 
 
+TOKEN = b"!#$%&'*+-.^_`|~"
+
+
+def test_the_grammar_of_a_head_is_known_to_the_octet() -> None:
+    """RFC 9112, sections 3 and 5; RFC 9110, sections 5.1, 5.5 and 5.6.2."""
+    for octet in range(256):
+        mark = bytes([octet])
+        token = mark.isalnum() or mark in TOKEN
+        visible = 0x21 <= octet <= 0x7E
+        for head, good in (
+            (b"G" + mark + b"T / HTTP/1.1\r\n\r\n", token),
+            (mark + b"ET / HTTP/1.1\r\n\r\n", token),
+            (b"GET /" + mark + b" HTTP/1.1\r\n\r\n", visible and mark != b"#"),
+            (b"GET /?" + mark + b" HTTP/1.1\r\n\r\n", visible),
+            (b"GET / HTTP/1." + mark + b"\r\n\r\n", mark in b"01"),
+            (b"GET / HTTP/1.1\r\n" + mark + b"a: b\r\n\r\n", token),
+            (b"GET / HTTP/1.1\r\na" + mark + b": b\r\n\r\n", token or mark == b":"),
+            (b"GET / HTTP/1.1\r\na: " + mark + b"\r\n\r\n", octet in b"\t " or (octet > 0x20 and octet != 0x7F)),
+        ):
+            assert bool(HEAD.fullmatch(head)) is good, head
+            fields = head.partition(b"\r\n")[2][:-2]
+            if fields:
+                assert bool(FIELD_LINES.fullmatch(fields)) is good, head
+
+
 def test_every_part_of_a_request_line_may_be_the_beginning_of_one() -> None:
     """RFC 9112, section 3."""
     for end in range(1, len(LINE) + 1):
