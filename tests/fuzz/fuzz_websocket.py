@@ -93,7 +93,7 @@ async def _answers_many_times(receive: Receive, send: Send, told: list[Message])
     await _accepted(receive, send)
     while (message := await receive())["type"] != "websocket.disconnect":
         told.append(message)
-        for _ in range(BURST):
+        for _ in range(BURST if len(told) < 20 else 1):
             await send({"type": "websocket.send", "text": "x" * 3000})
 
 
@@ -150,7 +150,6 @@ KINDS: list[Serve] = [
     _never_answers,
     _receives_twice_and_cancels,
 ]
-TELLS_ALL: list[Serve] = [_echoes, _listens, _answers_many_times]
 
 
 class Options(NamedTuple):
@@ -287,7 +286,8 @@ def check(data: bytes) -> None:
     options = options_of(data)
     script = list(steps(data[2:]))
     told = [Conduct(engine, options).follow(script) for engine in ENGINES]
-    if options.serve in TELLS_ALL and not any(step.act is Act.WAIT for step in script):
+    # One engine may see sooner than the other that a payload is bad; who sends learns of it then, and listens no more.
+    if options.serve is _listens:
         assert told[0] == told[1], "the engines differ"
     pieces = [step.data for step in script if step.data]
     whole = b"".join(pieces)
