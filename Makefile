@@ -5,10 +5,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 RUNTIME := $(VENV)/.runtime
+BENCH := .venv-bench
 APP ?= examples.chat:app
 APT := DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0
 
-.PHONY: run test check format docs bench soak fuzz attacks tools clean
+.PHONY: run test check format docs bench bench-quick bench-peers soak fuzz attacks tools clean
 
 $(STAMP): pyproject.toml monoceros/__init__.py
 	$(PYTHON) -m venv $(VENV)
@@ -41,8 +42,21 @@ docs: $(STAMP)
 	$(BIN)/python -m monoceros.options.docs
 	$(BIN)/python -m monoceros.workers.docs
 
-bench: $(STAMP)
-	$(BIN)/python -m benchmarks
+# The servers that we are measured beside live in an environment of their own. What can't be installed is named and left out.
+$(BENCH)/.installed: pyproject.toml monoceros/__init__.py
+	$(PYTHON) -m venv $(BENCH)
+	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --editable .
+	touch $(BENCH)/.installed
+
+bench-peers: $(BENCH)/.installed
+	@$(BENCH)/bin/python -m benchmarks.peers
+
+bench: bench-peers
+	$(BENCH)/bin/python -m benchmarks
+	$(BENCH)/bin/python -m benchmarks.report
+
+bench-quick: bench-peers
+	$(BENCH)/bin/python -m benchmarks --quick
 
 soak: $(STAMP) | tools
 	@exec $(BIN)/python -m tests.soak $(SOAK)
@@ -68,4 +82,4 @@ tools:
 	echo "Can't be installed:$$missing. The tests that need them will say so." >&2
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(BENCH) .mypy_cache .ruff_cache .pytest_cache

@@ -1,18 +1,18 @@
 """Monoceros beside its peers, in one run: `python -m benchmarks [--quick] [--rounds N] [--seconds N] [--case NAME]`.
 
-All servers of a case run at once, on one core, and are loaded in turns from another; the figure that counts is the CPU time of
-a server's processes for each answer, the median of the rounds. Absolute times mean little on a shared machine; ratios hold.
+All servers of a case run at once, on one core, and are loaded in turns from another; the figure that counts is the CPU
+time of a server's processes for each answer, the median of the rounds. Absolute times mean little on a shared machine;
+ratios hold.
 """
 
 import argparse
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks.cases import GROUPS, Group
+from benchmarks.cases import GROUPS, chosen
 from benchmarks.contenders import CONTENDERS, OURS, Contender
 from benchmarks.machine import LOAD_CORES, described
 from benchmarks.processes import on_cores
@@ -22,22 +22,6 @@ from benchmarks.rounds import group_results
 from benchmarks.standing import open_files, standing_results
 
 RESULTS = Path(__file__).with_name("results")
-
-
-def chosen(groups: Sequence[Group], quick: bool, names: Sequence[str]) -> list[Group]:
-    """Return the groups with the cases that are asked for, without those that have none.
-
-    Arguments:
-        groups: all of them.
-        quick: only the quick cases.
-        names: only these cases; if empty, all.
-    """
-    wanted = []
-    for group in groups:
-        cases = tuple(case for case in group.cases if (case.quick or not quick) and (not names or case.name in names))
-        if cases:
-            wanted.append(replace(group, cases=cases))
-    return wanted
 
 
 def measured(run: Run, options: argparse.Namespace, contenders: Sequence[Contender]) -> Iterator[CaseResult]:
@@ -99,9 +83,7 @@ def main() -> None:
             print(told(run, case), flush=True)
             _write(run, options)
     if run.noisy():
-        print(
-            "\nNOISY: this machine did other things meanwhile. Figures so marked differ by more than 25 % between rounds."
-        )
+        print("\nNOISY: this machine did other things, too. Rounds of figures so marked differ by more than 25 %.")
     print(f"\n{time.monotonic() - begun:.0f} s. {_write(run, options)}")
     if any(OURS in case.missing for case in run.cases):
         raise SystemExit(f"{OURS} failed in a case.")

@@ -1,4 +1,4 @@
-"""What is served while measuring: plain ASGI, the same for every server, and nothing that only one of them understands."""
+"""What is served while measuring: plain ASGI, the same for every server, without anything that only one understands."""
 
 import json
 from collections.abc import Awaitable, Callable

@@ -1,6 +1,7 @@
-"""What is measured under load. Cases that ask the same of a server stand in one group, which starts the servers once."""
+"""What is measured under load. Cases that ask the same of a server are one group, which starts the servers once."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 from benchmarks.contenders import Setting
 
@@ -72,3 +73,19 @@ GROUPS = (
     Group((Case("framework", "FastAPI route", "framework", quick=True),), Setting(app="benchmarks.framework:app")),
     Group((Case("tls", "GET over TLS", "few", arguments=("--tls",)),), tls=True),
 )
+
+
+def chosen(groups: Sequence[Group], quick: bool, names: Sequence[str]) -> list[Group]:
+    """Return the groups with the cases that are asked for, without those that have none.
+
+    Arguments:
+        groups: all of them.
+        quick: only the quick cases.
+        names: only these cases; if empty, all.
+    """
+    wanted = []
+    for group in groups:
+        cases = tuple(case for case in group.cases if (case.quick or not quick) and (not names or case.name in names))
+        if cases:
+            wanted.append(replace(group, cases=cases))
+    return wanted

@@ -1,7 +1,7 @@
 """What no server in Python on this loop can go below: `python -m benchmarks.floors bytes|httptools PORT`.
 
-`bytes` answers whatever comes with the same octets, without looking. `httptools` parses each request's head first and makes
-nothing of it. Neither calls an application, checks anything, or has a limit or a deadline.
+`bytes` answers whatever comes with the same octets, without looking. `httptools` parses each request's head first and
+makes nothing of it. Neither calls an application, checks anything, or has a limit or a deadline.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """Installs what the benchmark needs into the Python that runs this: `python -m benchmarks.peers`.
 
-Each requirement by itself, and only those that aren't met yet; what can't be installed is named, and left out of the run.
+Each requirement by itself, and only those that aren't met yet; what can't be installed is named, and left out.
 """
 
 import re

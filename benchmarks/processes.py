@@ -40,9 +40,9 @@ class Server:
         """Return the processes of the server's session: itself, its workers, and whatever else they started."""
         found = []
         for entry in os.listdir("/proc"):
-            if entry.isdigit() and (fields := _stat(int(entry))) and int(fields[3]) == self.process.pid:
-                if fields[0] != "Z":
-                    found.append(int(entry))
+            fields = _stat(int(entry)) if entry.isdigit() else []
+            if fields and int(fields[3]) == self.process.pid and fields[0] != "Z":
+                found.append(int(entry))
         return found
 
     def cpu_seconds(self) -> float:

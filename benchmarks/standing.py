@@ -1,4 +1,4 @@
-"""What a server costs while it stands: idle connections, the time until it answers, memory. No load, or before and after it."""
+"""What a server costs while it stands: idle connections, the time until it answers, memory."""
 
 import resource
 import socket

@@ -1,7 +1,7 @@
 """One round of load: `python -m benchmarks.load KIND PORT CONNECTIONS SECONDS [--tls] [--size BYTES] [--compress]`.
 
-Connects, sees one answer on each connection, writes `ready`, and waits for a line; then it sends what it has to, and writes
-a report as JSON. Whoever reads the server's CPU time does it between.
+Connects, sees one answer on each connection, writes `ready`, and waits for a line; then it sends what it has to, and
+writes a report as JSON. Whoever reads the server's CPU time does it between.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""WebSocket frames of a client's, made once, and a reader of a server's (RFC 6455, section 5; RFC 7692 for compression).
+"""WebSocket frames of a client's, made once, and a reader of a server's (RFC 6455, section 5; RFC 7692).
 
 Knows what an echo needs and no more: whole text messages of one frame out, text messages of any number of frames in.
 """

@@ -48,6 +48,7 @@ class Acceptor:
         relieve: is asked to close some connections that wait for their peers; returns how many it does.
 
     Attributes:
+        limit: how many connections may be held, or None; `finish` takes it away.
         sockets: the listeners, as they are now.
     """
 
@@ -73,7 +74,7 @@ class Acceptor:
         self._handshake_timeout = tls_handshake_timeout if tls is not None else None
         self._shutdown_timeout = tls_shutdown_timeout if tls is not None else None
         self._proxied = proxied
-        self._limit = limit
+        self.limit = limit
         self._held = held
         self._relieve = relieve
         # In the order in which they came, with the second of it.
@@ -147,7 +148,7 @@ class Acceptor:
         call it again, once another connection may have ended.
         """
         self._finishing = True
-        self._limit = None
+        self.limit = None
         self.pause()
         for sock in () if self._finished else self.sockets:
             self._accept(sock, 1 << 16)
@@ -161,7 +162,7 @@ class Acceptor:
 
     def _is_full(self) -> bool:
         # One that is just being opened may be counted twice, for a turn of the loop: never one too few.
-        return self._limit is not None and len(self._opening) + self._held() >= self._limit
+        return self.limit is not None and len(self._opening) + self._held() >= self.limit
 
     def _accept(self, sock: socket, most: int) -> None:
         for _ in range(most):
@@ -193,7 +194,7 @@ class Acceptor:
         self.pause()
         self._full = True
         if not self._make_some_go() and not self._said_so:
-            logger.warning("Accepting pauses: limit_connections is reached (%s)", self._limit)
+            logger.warning("Accepting pauses: limit_connections is reached (%s)", self.limit)
             self._said_so = True
 
     def _make_some_go(self) -> bool:

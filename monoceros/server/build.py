@@ -151,7 +151,7 @@ def build_acceptor(
         proxied: what `build_proxy_headers` returned.
     """
     own = config.http_protocol_class is None
-    limit = config.limit_connections or affordable_connections()
+    limit = _connections(config.limit_connections)
     pressure = Pressure(limit, lambda: context.connections, context.complaints) if limit else None
     acceptor = Acceptor(
         context.loop,
@@ -169,6 +169,19 @@ def build_acceptor(
     if limit is not None:
         context.connections = state.connections = Crowd(acceptor.make_room)
     return acceptor
+
+
+def _connections(wanted: int | None) -> int | None:
+    """Return how many connections may be held: as many as wanted, if there are descriptors for them."""
+    affordable = affordable_connections()
+    if wanted is None or affordable is None or wanted <= affordable:
+        return wanted or affordable
+    logger.warning(
+        "--limit-connections %d: the limit on open files leaves room for %d only; raise it (ulimit -n, LimitNOFILE=)",
+        wanted,
+        affordable,
+    )
+    return affordable
 
 
 def render_defaults(config: Config) -> DefaultFields:

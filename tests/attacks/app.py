@@ -46,7 +46,7 @@ async def _answer(path: str, receive: Receive, send: Send) -> None:
 
 
 async def _stream(receive: Receive, send: Send) -> None:
-    listener = asyncio.ensure_future(receive())  # type: ignore[arg-type, var-annotated]
+    listener = asyncio.ensure_future(receive())
     while not listener.done():
         await send({"type": "http.response.body", "body": LARGE[:65536], "more_body": True})
         await asyncio.sleep(0)

@@ -129,6 +129,11 @@ async def _receives_twice_at_once(receive: Receive, send: Send, diary: Diary) ->
         listener.cancel()
 
 
+async def _never_answers(receive: Receive, send: Send, diary: Diary) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
 async def _has_no_content(receive: Receive, send: Send, diary: Diary) -> None:
     await send(START | {"status": 204})
     await send({"type": "http.response.body", "body": b"none"})
@@ -158,6 +163,7 @@ KINDS: list[Callable[[Receive, Send, Diary], Any]] = [
     _injects,
     _waits_for_the_end,
     _receives_twice_at_once,
+    _never_answers,
     _has_no_content,
 ]
 

@@ -54,6 +54,7 @@ class Options(NamedTuple):
         observed: an observer is told of the requests.
         tls: the transport pretends to be encrypted.
         full: one application at a time may be at work.
+        timed: a request may take three seconds, and a peer may pause for two.
     """
 
     kind: int
@@ -62,12 +63,13 @@ class Options(NamedTuple):
     observed: bool
     tls: bool
     full: bool
+    timed: bool
 
 
 def options_of(data: bytes) -> Options:
     """Read what an input chooses; its first two octets, or fewer."""
     kind, flags = (data[:2] + b"\0\0")[:2]
-    return Options(kind, *(bool(flags & 1 << bit) for bit in range(5)))
+    return Options(kind, *(bool(flags & 1 << bit) for bit in range(6)))
 
 
 class Account(NamedTuple):
@@ -99,6 +101,10 @@ class Conduct:
             context.limits = context.limits._replace(**SMALL)
         if options.full:
             context.limit_concurrency = 1
+        if options.timed:
+            context.body_timeout = context.write_timeout = 2
+            context.request_timeout = 3
+            context.request_deadline = context.in_seconds(3)
         self._head = context.limits.head
         self._began: list[Exchange] = []
         self._ended: list[Exchange] = []
@@ -141,6 +147,14 @@ class Conduct:
                 peer.read_again()
             case Act.END:
                 peer.end()
+            case Act.TAKE_SOME:
+                peer.transport.peer_takes(4096)
+                stage.loop.run_ready()
+            case Act.MAKE_WAY:
+                for connection in list(stage.context.connections):
+                    if connection.waits() is not None:
+                        connection.make_way()
+                stage.loop.run_ready()
             case Act.DRAIN:
                 stage.context.lasting = False
                 for connection in list(stage.context.connections):
@@ -168,6 +182,7 @@ class Conduct:
         assert not pending, f"futures pend: {pending}"
         assert not stage.loop.timers, "a timer runs on"
         assert not stage.context.connections, "a connection is still known"
+        assert not stage.context.watched, "a connection is still watched"
         assert not stage.context.running, "an application is still known"
         assert stage.loop.problems == [], stage.loop.problems
         assert len(self._began) <= len(self._ended), "a request that began didn't end"
@@ -198,13 +213,18 @@ def seeds() -> Iterator[bytes]:
     """The requests of the corpus, each for another application, and each act amid a request."""
     files = sorted(REQUESTS.rglob("*.http"))
     for number, path in enumerate(files):
-        yield bytes([number % len(KINDS), number % 32]) + path.read_bytes().replace(
+        yield bytes([number % len(KINDS), number % 64]) + path.read_bytes().replace(
             b"\xff", encoded(Step(Act.LITERAL, b""))
         )
     head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6400\r\n\r\n"
     for kind in range(len(KINDS)):
         for act in ACTS:
-            yield bytes([kind, 0]) + head + encoded(Step(act, b"x" * 100)) + encoded(Step(Act.REPEAT, b"y" * 100))
+            yield (
+                bytes([kind, 32 * (kind % 2)])
+                + head
+                + encoded(Step(act, b"x" * 100))
+                + encoded(Step(Act.REPEAT, b"y" * 100))
+            )
         # A peer that sends all, and reads nothing.
         upload = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
         flood = encoded(Step(Act.REPEAT, b"3E0\r\n" + b"x" * 992 + b"\r\n"))

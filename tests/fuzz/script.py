@@ -26,6 +26,8 @@ class Act(Enum):
     END = "the peer ends its side"
     BYTEWISE = "the piece comes byte by byte"
     DRAIN = "the server begins to drain"
+    MAKE_WAY = "the server needs room, and takes that of whoever waits"
+    TAKE_SOME = "the peer takes some of what was written"
 
 
 ACTS = tuple(Act)

@@ -29,6 +29,7 @@ THOROUGH = ["left_out", "corpus", "budgets", "spellings", "mutations"]
 EQUIVALENT = {
     "_HOST without b'A-F of": "the head is in lower case there; the grammar is that of targets, too",
     '_HOST without b"A-Z of': "the same",
+    "always: size > PLAIN_SIZE or": "it spares small heads a look that finds nothing",
 }
 
 

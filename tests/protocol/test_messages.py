@@ -10,6 +10,7 @@ from monoceros.protocol.messages import (
     checked_status,
     checked_text,
     close_of,
+    content_of,
     extension_note,
 )
 
@@ -84,3 +85,21 @@ def test_a_close_has_a_code_and_may_have_a_reason(message: dict[str, object], ex
 def test_a_close_of_other_types_is_none(message: dict[str, object]) -> None:
     with pytest.raises(RuntimeError, match="ASGI asks for"):
         close_of(message)
+
+
+@pytest.mark.parametrize(
+    ("message", "content"),
+    [
+        ({"text": "a"}, "a"),
+        ({"text": "", "bytes": None}, ""),
+        ({"bytes": b""}, b""),
+        ({"bytes": bytearray(b"a"), "text": "b"}, b"a"),
+    ],
+)
+def test_of_octets_and_text_the_octets_count(message: dict[str, object], content: str | bytes) -> None:
+    assert content_of(message) == content
+
+
+def test_a_message_has_content() -> None:
+    with pytest.raises(RuntimeError, match="with neither 'bytes' nor 'text'"):
+        content_of({"bytes": None})

@@ -355,7 +355,8 @@ def test_the_default_access_log_is_written_as_well(stage: Stage, diary: Diary, p
     assert stage.log == [("127.0.0.1:50000", "GET", "/", "1.1", 200)]
 
 
-def test_nothing_of_an_observed_connection_waits_for_the_collector(stage: Stage, diary: Diary, peer: Peer) -> None:
+def test_nothing_of_an_observed_connection_waits_for_the_collector(stage: Stage, diary: Diary) -> None:
+    peer = stage.connect()
     peer.send()
     stage.call.answer()
     gc.disable()
