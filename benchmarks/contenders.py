@@ -1,7 +1,7 @@
 """The servers: how each is told the same thing. No option here makes one faster than its users have it.
 
-All run on uvloop. Options that a case needs - the access log, TLS, workers, more idle connections for longer - are given
-to each in its own words.
+All run on uvloop. Options that a case needs - the access log, TLS, workers, more idle connections for longer - are
+given to each in its own words.
 """
 
 import sys

@@ -7,6 +7,7 @@ makes nothing of it. Neither calls an application, checks anything, or has a lim
 import asyncio
 import sys
 from collections.abc import Callable
+from typing import cast
 
 import httptools
 import uvloop
@@ -23,8 +24,7 @@ class Answering(asyncio.Protocol):
     transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         self.transport.write(ANSWER)

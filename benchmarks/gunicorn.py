@@ -1,8 +1,8 @@
 """CPU time per request under Gunicorn, our worker class beside uvicorn-worker's: `python -m benchmarks.gunicorn`.
 
 The same Gunicorn, the same application, one worker each, uvloop and httptools; measured in turns as `python -m
-benchmarks` does. The arbiter, which does little meanwhile, is counted. The access log is in each worker's own format or in
-Gunicorn's, as its users have it.
+benchmarks` does. The arbiter, which does little meanwhile, is counted. The access log is in each worker's own format
+or in Gunicorn's, as its users have it.
 """
 
 import argparse

@@ -47,7 +47,12 @@ class Server:
 
     def cpu_seconds(self) -> float:
         """Return the CPU time of all processes and threads, user and system, ended ones included."""
-        return sum(sum(map(int, fields[11:15])) for pid in self.members() if (fields := _stat(pid))) / TICKS
+        total = 0.0
+        for pid in self.members():
+            # Its own to the nanosecond, by the number that clock_getcpuclockid(3) gives; /proc counts in ticks.
+            total += time.clock_gettime(~pid << 3 | 2)
+            total += sum(map(int, _stat(pid)[13:15])) / TICKS
+        return total
 
     def pss(self) -> int:
         """Return the bytes of memory of all processes, shared pages divided by those who share them."""

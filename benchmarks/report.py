@@ -1,15 +1,24 @@
-"""A run as text: Markdown tables for docs/performance.md, and a few lines for the terminal. Measures nothing."""
+"""A run as text: tables for docs/performance.md, and a few lines for the terminal. Measures nothing.
+
+`python -m benchmarks.report` makes the tables and the chart of docs/ anew from benchmarks/results/full.json.
+"""
 
 from collections.abc import Sequence
+from pathlib import Path
 
+from benchmarks.chart import drawn
 from benchmarks.contenders import INCUMBENT, OURS
-from benchmarks.results import NOISY, CaseResult, Ratio, Run
+from benchmarks.results import NOISY, CaseResult, Ratio, Run, decoded
 
+RESULTS = Path(__file__).with_name("results") / "full.json"
+PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
+CHART = PAGE.with_suffix(".svg")
 UNITS = {
-    "cpu_us": "µs of CPU time for each answer or message",
-    "bytes": "bytes for each connection",
-    "ms": "milliseconds",
-    "mib": "MiB",
+    "cpu_us": "CPU time for each answer or message, µs",
+    "bytes": "Memory for each connection, bytes",
+    "ms": "Time, ms",
+    "cpu_ms": "CPU time of a start, ms",
+    "mib": "Memory, MiB",
 }
 MARKER = "≈"
 """Stands at a noisy figure."""
@@ -27,7 +36,7 @@ def rendered(run: Run) -> str:
     for figure, unit in UNITS.items():
         cases = [case for case in run.cases if case.figure == figure]
         if cases:
-            parts += [f"### {unit[0].upper()}{unit[1:]}", _table(run, cases)]
+            parts += [f"### {unit}", _table(run, cases)]
     parts += ["### Rates and latencies", _details(run), "### Left out", _left_out(run)]
     return "\n\n".join(parts) + "\n"
 
@@ -147,3 +156,14 @@ def _rates(case: CaseResult, server: str) -> str:
     if rate is None or p50 is None or p99 is None:
         return ""
     return f"  {rate:9,.1f}/s  p50 {p50 / 1e3:8.2f} ms  p99 {p99 / 1e3:8.2f} ms"
+
+
+def main() -> None:
+    """Write the page and the chart."""
+    run = decoded(RESULTS.read_text())
+    PAGE.write_text(replaced(PAGE.read_text(), rendered(run)))
+    CHART.write_text(drawn(run))
+
+
+if __name__ == "__main__":
+    main()

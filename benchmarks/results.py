@@ -35,7 +35,7 @@ class CaseResult:
         name: for options and file names.
         title: for people.
         figure: which of the measures counts: "cpu_us" (microseconds of CPU time for each answer), "bytes" (for each
-            connection), "ms" (milliseconds), "mib" (MiB).
+            connection), "ms" and "cpu_ms" (milliseconds), "mib" (MiB).
         figures: by server, then by measure, one value a round.
         missing: by server, why it has no figures.
     """

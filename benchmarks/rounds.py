@@ -166,6 +166,9 @@ def group_results(
             result = in_turns(case, able, rounds, seconds)
             result.missing |= failed
             yield result
+        # All at once: some take a second to stop.
+        for server in servers:
+            server.process.terminate()
 
 
 def _line(process: subprocess.Popen[bytes]) -> bytes:

@@ -4,6 +4,7 @@ import resource
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from benchmarks.cases import Case
 from benchmarks.contenders import Contender, Setting
@@ -28,8 +29,8 @@ def open_files() -> int:
     return hard
 
 
-def idle_connections(contender: Contender, count: int) -> float:
-    """Return the bytes of memory for each idle keep-alive connection that has had a request.
+def idle_connections(contender: Contender, count: int) -> dict[str, float]:
+    """Return the `bytes` of memory for each idle keep-alive connection that has had a request.
 
     Arguments:
         contender: started anew for this.
@@ -43,11 +44,11 @@ def idle_connections(contender: Contender, count: int) -> float:
         before = server.pss()
         with loading(Case("idle", "", "few", count), port, 0):
             time.sleep(SETTLED_SECONDS)
-            return (server.pss() - before) / count
+            return {"bytes": (server.pss() - before) / count}
 
 
-def start_time(contender: Contender, setting: Setting) -> float:
-    """Return the milliseconds from the start of the command until the first answer of a FastAPI application.
+def start_time(contender: Contender, setting: Setting) -> dict[str, float]:
+    """Return the `ms` from the start of the command until the first answer of a FastAPI application, and `cpu_ms`.
 
     Arguments:
         contender: which.
@@ -61,11 +62,12 @@ def start_time(contender: Contender, setting: Setting) -> float:
             if server.process.poll() is not None or time.perf_counter() - begun > START_SECONDS:
                 raise BenchmarkError(f"didn't start: {server.last_words() or 'it said nothing'}")
             time.sleep(0.001)
-        return (time.perf_counter() - begun) * 1e3
+        seconds = time.perf_counter() - begun
+        return {"ms": seconds * 1e3, "cpu_ms": server.cpu_seconds() * 1e3}
 
 
-def memory(contender: Contender, setting: Setting) -> float:
-    """Return the MiB of memory of all processes after some load, shared pages counted once.
+def memory(contender: Contender, setting: Setting) -> dict[str, float]:
+    """Return the `mib` of memory of all processes after some load, shared pages counted once.
 
     Arguments:
         contender: which.
@@ -77,7 +79,7 @@ def memory(contender: Contender, setting: Setting) -> float:
         _wait_until_quiet(server)
         run_load(LIVELINESS, server, 1.0)
         time.sleep(SETTLED_SECONDS)
-        return server.pss() / (1 << 20)
+        return {"mib": server.pss() / (1 << 20)}
 
 
 def standing_results(contenders: Sequence[Contender], rounds: int, files: int) -> Iterator[CaseResult]:
@@ -96,7 +98,10 @@ def standing_results(contenders: Sequence[Contender], rounds: int, files: int) -
     for workers in (1, 4):
         setting = Setting(app=FRAMEWORK, workers=workers)
         title = f"start to first answer, {workers} worker{'s' * (workers > 1)}"
-        yield _in_turns(f"start-{workers}", title, "ms", servers, rounds, _of(start_time, setting))
+        result = _in_turns(f"start-{workers}", title, "ms", servers, rounds, _of(start_time, setting))
+        yield result
+        if workers == 1:
+            yield replace(result, name="start-1-cpu", title="CPU time to first answer", figure="cpu_ms")
     preloading = [contender for contender in servers if contender.preloads]
     setting = Setting(app=FRAMEWORK, workers=4, preload=True)
     title = "start to first answer, 4 workers, preloaded"
@@ -107,7 +112,9 @@ def standing_results(contenders: Sequence[Contender], rounds: int, files: int) -
     yield _in_turns("memory-preload", title, "mib", preloading, few, _of(memory, setting))
 
 
-def _of(measured: Callable[[Contender, Setting], float], setting: Setting) -> Callable[[Contender], float]:
+def _of(
+    measured: Callable[[Contender, Setting], dict[str, float]], setting: Setting
+) -> Callable[[Contender], dict[str, float]]:
     return lambda contender: measured(contender, setting)
 
 
@@ -117,14 +124,14 @@ def _in_turns(
     figure: str,
     contenders: Sequence[Contender],
     rounds: int,
-    measured: Callable[[Contender], float],
+    measured: Callable[[Contender], dict[str, float]],
 ) -> CaseResult:
     result = CaseResult(name, title, figure)
     for _ in range(rounds):
         for contender in contenders:
             if contender.name not in result.missing:
                 try:
-                    result.add(contender.name, **{figure: measured(contender)})
+                    result.add(contender.name, **measured(contender))
                 except (BenchmarkError, Skipped) as error:
                     result.drop(contender.name, str(error))
     return result

@@ -13,7 +13,7 @@ BROWSER = (
 )
 """Eleven header fields; with Host they are twelve."""
 
-DOCUMENT = json.dumps({"items": [{"number": n, "tag": "abcde"} for n in range(40)], "note": ""})
+DOCUMENT = json.dumps({"items": [{"number": n, "tag": "abcde"} for n in range(30)], "note": ""})
 BODY = (DOCUMENT[:-2] + "." * (1024 - len(DOCUMENT)) + DOCUMENT[-2:]).encode()
 """A JSON document of 1 KiB."""
 

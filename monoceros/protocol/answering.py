@@ -143,6 +143,11 @@ class Answering(Connection):
         if self._transport.is_closing():
             self.write_paused = True
 
+    def frames_are_held(self) -> None:
+        """See WebSocketSink."""
+        if self._transport.is_closing():
+            self.write_paused = True
+
     def close_within(self, seconds: float) -> None:
         """See WebSocketSink."""
         self._closing = True
@@ -204,6 +209,9 @@ class Answering(Connection):
             if cycle.response in (Response.STREAMING, Response.COMPLETE):
                 self.break_off()
                 return
+        elif self._reader.skips_body:
+            self.linger()  # its request was answered: a second response would be taken for that of the next one
+            return
         self._write_refusal(exc.status, [_TEXT, *getattr(exc, "headers", ())], exc.reason.encode() + b"\n")
 
     def _write_refusal(self, status: int, headers: Headers, body: bytes) -> None:

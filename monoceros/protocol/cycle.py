@@ -24,6 +24,10 @@ logger = logging.getLogger("monoceros.error")
 HIGH_WATER = 65536
 """Octets of a request body held for the application before reading pauses."""
 
+TURN = 64
+"""Messages of content after which others get their turn. An application that awaits nothing but `send` may never have
+to wait: its peer takes all at once, or is gone, which a transport of TLS needn't say before the loop tells."""
+
 FAILURE_HEADERS = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")]
 FAILURE_BODY = b"Internal Server Error"
 OVERDUE_BODY = b"Service Unavailable"
@@ -75,6 +79,7 @@ class HTTPCycle:
         "_notice",
         "_scope",
         "_sink",
+        "_turns",
         "_waiter",
         "disconnected",
         "expects_continue",
@@ -145,6 +150,7 @@ class HTTPCycle:
             RuntimeError: the message isn't what ASGI asks for now, or can't be sent; says what the application did.
         """
         if self.disconnected:
+            await asyncio.sleep(0)  # who sends without an end, and awaits nothing else, would keep all others from work
             return
         kind = message.get("type")
         response = self.response
@@ -175,13 +181,19 @@ class HTTPCycle:
                     self._wake()
                 return
             self._left = left
+            self._turns = 0
             self.response = _STREAMING
         elif response is _STREAMING:
             self._stream(body, more)
         else:
             raise RuntimeError(_unexpected(kind, response))
-        if more and self._sink.write_paused:
+        if not more:
+            return
+        if self._sink.write_paused:
             await self._sink.drain()
+        self._turns += 1
+        if self._turns % TURN == 0:
+            await asyncio.sleep(0)
 
     # What the connection and the server call.
 
@@ -224,6 +236,7 @@ class HTTPCycle:
         if self.response is _HELD and not self.disconnected:
             try:
                 self._left = self._sink.write_response(self.status, self._headers, b"", True)
+                self._turns = 0
             except RuntimeError:
                 return  # the application's next send raises it, where it belongs
             self.response = _STREAMING

@@ -32,10 +32,10 @@ class HTTP1Connection(Answering):
 
     __slots__ = ("_feed", "_head_begun", "_received", "_skipped", "_upload")
 
+    _feed: Callable[[bytes], None]
+
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        self._reader = RequestReader(self, context.make_parser(), context.limits)
-        self._feed: Callable[[bytes], None] = self._reader.feed
         self._head_begun = False
         self._received = 0
         self._skipped = 0
@@ -46,6 +46,9 @@ class HTTP1Connection(Answering):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take a connection that was accepted; its first request must come in time."""
         super().connection_made(transport)
+        # Not before: the reader knows this connection, and nobody would part them if a TLS handshake came to nothing.
+        self._reader = RequestReader(self, self._context.make_parser(), self._context.limits)
+        self._feed = self._reader.feed
         self._await_head()
 
     def data_received(self, data: bytes) -> None:
@@ -235,12 +238,9 @@ class HTTP1Connection(Answering):
         return self._upload.second_passed(received)
 
     def _give_up_request(self) -> None:
-        """Wait no longer for the rest of a request: 408 (RFC 9110, section 15.5.9), unless it was answered already."""
+        """Wait no longer for the rest of a request: 408 (RFC 9110, section 15.5.9)."""
         self._reader.stop()
-        if self._upload is not None and self._cycle is None:
-            self.linger()
-        else:
-            self._refuse(RequestError(408, "the request didn't come in time"))
+        self._refuse(RequestError(408, "the request didn't come in time"))
 
     def _request_begun(self) -> None:
         """There is an observer: see `ObservedConnection`."""

@@ -91,6 +91,7 @@ class Inbox:
         """Let `websocket.disconnect` follow the messages that are there; the first reason counts."""
         if self._last is None:
             self._last = {"type": "websocket.disconnect", "code": code, "reason": reason}
+            self._emptied = _do_nothing  # or whoever made us would wait for the garbage collector
             self._wake()
 
     def _wake(self) -> None:
@@ -98,6 +99,10 @@ class Inbox:
             if not waiter.done():
                 waiter.set_result(None)
         self._waiters.clear()
+
+
+def _do_nothing() -> None:
+    pass
 
 
 def _size(message: Message) -> int:

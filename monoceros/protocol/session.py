@@ -114,6 +114,8 @@ class WebSocketSession:
             self._application_returned(result)
         finally:
             context.running.discard(self)
+            if self.phase is _LOST:
+                self._closed(ABNORMAL, "")
 
     # What the application calls.
 
@@ -139,6 +141,7 @@ class WebSocketSession:
                     self._sink.write_frames(frame)
                 else:
                     self._outbox.hold(frame)
+                    self._sink.frames_are_held()
                 if self._sink.write_paused:
                     await self._sink.drain()
             elif kind == "websocket.close":
@@ -169,25 +172,24 @@ class WebSocketSession:
                     self._sink.pause_reading()
             if self.phase is not _CLOSING and self.phase is not _LOST:
                 return
-        while True:
-            try:
-                events = engine.feed(data, self._limit)
-            except EngineFailure as failure:
-                self._complain(failure)
-                for event in self._inbox.take(failure.events):
-                    self._control_received(event)
-                self._fail(failure.code, failure.reason)
-                return
-            for event in self._inbox.take(events):
+        try:
+            events = engine.feed(data, self._limit)
+        except EngineFailure as failure:
+            self._complain(failure)
+            for event in self._inbox.take(failure.events):
                 self._control_received(event)
-            if engine.owed and not self._sink.write_paused:
-                self._outbox.flush(engine.reply())
-            full = self._inbox.full and self.phase is not _CLOSING
-            if full or not engine.stopped:
-                break
-            data = b""
-        if full:
+            self._fail(failure.code, failure.reason)
+            return
+        for event in self._inbox.take(events):
+            self._control_received(event)
+        if engine.owed and not self._sink.write_paused:
+            self._outbox.flush(engine.reply())
+        if self._inbox.full and self.phase is not _CLOSING:
             self._sink.pause_reading()
+        elif engine.stopped:
+            # There are more frames than one peer may keep the loop for: the others first.
+            self._sink.pause_reading()
+            self._context.loop.call_soon(self._read_on)
 
     def connection_lost(self) -> None:
         """The peer is gone without a closing handshake. What it had sent is still told, as the application asks."""
@@ -318,13 +320,16 @@ class WebSocketSession:
             self._sink.close()
 
     def _read_on(self) -> None:
-        """The application has made room in its inbox."""
+        """Go on with what was read, and then with reading: the application has made room, or others had their turn."""
+        if self._inbox.full and self.phase is not _CLOSING:
+            return
         if self._engine.stopped:
             self.feed(b"")
-        if self.phase is _LOST and not self._engine.stopped:
+        if self._engine.stopped or (self._inbox.full and self.phase is not _CLOSING):
+            return
+        if self.phase is _LOST:
             self._closed(ABNORMAL, "")
-        if not self._inbox.full:
-            self._sink.resume_reading()
+        self._sink.resume_reading()
 
     # The end.
 

@@ -235,6 +235,8 @@ class Acceptor:
             # A peer that doesn't finish its TLS handshake: everyday business on an open port.
             logger.debug("A connection wasn't opened: %s", exc)
             connection.close()
+            # In it are frames that have what has it, and the buffers of TLS. Thousands would wait for the collector.
+            exc.__traceback__ = None
 
     def _accept_failed(self, exc: OSError) -> None:
         if exc.errno not in _EXHAUSTED:

@@ -82,9 +82,8 @@ class ChunkedReader:
     def feed(self, data: bytes) -> tuple[bytes, bytes]:
         """See BodyReader."""
         content: list[bytes] = []
-        if self._line:
-            data = self._line + data
-            self._line = b""
+        data = self._line + data
+        self._line = b""
         at = 0
         size = len(data)
         while at < size:

@@ -79,7 +79,8 @@ class FrameEngine(Protocol):
 
         Arguments:
             data: what came; b"" to go on after a stop.
-            limit: events after which to stop, and to do so as well after 64 KiB of messages; None for no limit.
+            limit: events after which to stop, and to do so as well after 64 KiB of messages or some thousand frames;
+                None for no limit.
 
         Returns complete messages and control events in order. After a Close, and after a failure, bytes are ignored.
         Raises EngineFailure, a FrameError, when the connection must fail with its code and reason.

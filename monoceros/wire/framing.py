@@ -151,20 +151,15 @@ def judge_partial_head(head: bytes, scanned: int, limits: RequestLimits) -> None
     Raises:
         RequestError: what is complete of it is malformed or ambiguous, or the head is over a limit already.
     """
-    fresh = max(0, scanned - 1)
-    line_ends = head.count(b"\r\n", fresh)
-    if head.count(b"\n", fresh) - (head[fresh : fresh + 1] == b"\n" and fresh > 0) != line_ends:
-        raise RequestError(400, "a line of the head ends without CR LF")
-    if head.count(b"\r", fresh) - head.endswith(b"\r") > line_ends:
-        raise RequestError(400, "a bare CR in the head")
     line = head.find(b"\n") - 1
-    check_line_so_far(head if line < 0 else head[:line], limits)
+    judged = head.rfind(b"\n", 0, scanned) + 1
+    if not judged:
+        check_line_so_far(head if line < 0 else head[:line], limits)
     if len(head) > limits.head:
         raise RequestError(431, f"request head over the limit of {limits.head} octets")
     if line < 0:
         return
     complete = head.rfind(b"\n") + 1
-    judged = head.rfind(b"\n", 0, scanned) + 1
     if judged < complete:
         fresh_lines = head[judged:complete]
         if (FIELD_LINES.fullmatch(fresh_lines) if judged else HEAD.fullmatch(fresh_lines + b"\r\n")) is None:
@@ -172,6 +167,8 @@ def judge_partial_head(head: bytes, scanned: int, limits: RequestLimits) -> None
         if head.count(b"\r\n") - 1 > limits.fields:
             raise RequestError(431, f"over the limit of {limits.fields} fields")
         _weigh(_DECIDING.findall(head[line:complete].lower()), head[line - 1 : line] == b"1", complete=False)
+    if head.find(b"\r", max(complete, scanned - 1), len(head) - 1) >= 0:
+        raise RequestError(400, "a bare CR in the head")
     if head.startswith((b" ", b"\t"), complete):
         raise RequestError(400, "a folded field line")
     if len(head) - head.endswith(b"\r") - complete > limits.field_size:

@@ -61,6 +61,9 @@ INCOMPLETE: Final = -1
 BATCH: Final = 65536
 """Octets of messages, inflated, after which `feed` stops if it was given a limit. One message may exceed it."""
 
+STEPS: Final = 2048
+"""Frames, or halves of those that the library gets, after which it stops as well: milliseconds of the loop's time."""
+
 MAX_OWED: Final = 16384
 """Octets of answers to pings that are held; of more, the latest are."""
 
@@ -231,12 +234,14 @@ class GatedEngine(ABC):
 
     def _read(self, data: bytes, at: int, events: list[Event], limit: int | None) -> None:
         end = len(data)
-        given, octets = 0, BATCH
+        given, octets, steps = 0, BATCH, STEPS
         while at < end:
-            if limit is not None and len(events) > given:
-                given, last = len(events), events[-1]
-                octets -= len(last) if type(last) is bytes or type(last) is str else 0
-                if given >= limit or octets <= 0:
+            if limit is not None:
+                if len(events) > given:
+                    given, last = len(events), events[-1]
+                    octets -= len(last) if type(last) is bytes or type(last) is str else 0
+                steps -= 1
+                if given >= limit or octets <= 0 or not steps:
                     self.stopped = True
                     self._held, self._at = data, at
                     return

@@ -132,6 +132,11 @@ class RequestReader:
         """Bytes wait: of an incomplete head, or of a pipelined request. Empty lines aren't of either yet."""
         return not self._empty_lines.startswith(self._buffer)
 
+    @property
+    def skips_body(self) -> bool:
+        """The body of a request that was answered already is being read, or broke off."""
+        return self._body is not None and self._answered
+
     def feed(self, data: bytes) -> None:
         """Take bytes from the peer.
 
@@ -180,7 +185,7 @@ class RequestReader:
     def _feed(self, data: bytes) -> None:
         # RFC 9112, section 9.6: a client MUST NOT send more behind `Connection: close`. One that does is refused if it
         # is seen at once; no answer that is being made is broken off for it.
-        served = self._last and self.state is _ANSWER
+        served = self.state is _ANSWER
         self._buffer = self._buffer + data if self._buffer else data
         # A sink may answer, and so resume, while it is told of a request: this loop goes on then, not a second one.
         self._feeding = True
@@ -207,9 +212,8 @@ class RequestReader:
         # They are kept until something follows, lest it be forgotten that there were some.
         if self._empty_lines.startswith(data):
             return False
-        if data.startswith(_EMPTY_LINE):
-            known = self._empty_lines if data.startswith(self._empty_lines) else _EMPTY_LINE
-            data = self._buffer = data.removeprefix(known)
+        known = self._empty_lines if data.startswith(self._empty_lines) else _EMPTY_LINE
+        data = self._buffer = data.removeprefix(known)
         end = data.find(END_OF_HEAD, max(0, self._scanned - 3)) + 4
         if end < 4:
             judge_partial_head(data, self._scanned, self._limits)
@@ -225,7 +229,7 @@ class RequestReader:
         length = traits.length
         fields = self._parser.parse_fields(data, start)
         self._empty_lines = _EMPTY_LINES
-        if not traits.keep_alive and not traits.upgrade:
+        if not traits.keep_alive:
             self._last = True
             self._plain_size = 0
         if length == 0:

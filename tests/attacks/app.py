@@ -17,7 +17,7 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer with a word, but for these paths.
 
     `/large` answers with a MiB, `/objects` with the objects that are alive, by type; `/wait` with nothing until the
-    peer is gone, and `/stream` without an end. A WebSocket echoes.
+    peer is gone, and `/stream` without an end. `/deaf` never reads or answers. A WebSocket echoes.
     """
     if scope["type"] == "websocket":
         await _echo(receive, send)
@@ -26,6 +26,8 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def _answer(path: str, receive: Receive, send: Send) -> None:
+    if path == "/deaf":
+        await asyncio.Event().wait()
     more = True
     while more:
         message = await receive()

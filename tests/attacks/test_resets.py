@@ -21,7 +21,7 @@ from tests.doubles.served import Served, serving, until
 NUMBER = 20
 OURS = "monoceros."
 
-LATE = {"websocket", "half-frame", "tls-websocket", "handshake"}
+LATE = {"websocket", "half-frame", "tls-websocket"}
 """Kinds that wait for the collector."""
 
 

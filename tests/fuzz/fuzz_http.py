@@ -39,7 +39,7 @@ WEIGHED = 32768
 OVERHEAD = 32768
 """Octets of texts, templates and fields that a connection holds beside what the peer sent."""
 
-SMALL = {"line": 100, "fields": 10, "field_size": 100, "head": 400}
+SMALL = {"line": 100, "fields": 10, "field_size": 100, "head": 400, "body": 5000}
 
 logging.getLogger("monoceros.error").addHandler(logging.NullHandler())
 
@@ -49,7 +49,7 @@ class Options(NamedTuple):
 
     Attributes:
         kind: of application.
-        small: limits of the head are small.
+        small: limits of the request are small.
         websocket: sessions can be had.
         observed: an observer is told of the requests.
         tls: the transport pretends to be encrypted.

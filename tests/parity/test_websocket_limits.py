@@ -1,5 +1,9 @@
 """What a session holds of what its peer sends, and for a peer that does not read: bounded, over every frame engine."""
 
+import asyncio
+import gc
+import weakref
+
 import pytest
 
 from monoceros.errors import ClientDisconnected
@@ -84,6 +88,19 @@ def test_a_read_full_of_control_frames_is_worked_off(session_stage: Stage, flood
     assert session_stage.call.receive()["text"] == "behind"
 
 
+def test_between_the_frames_of_a_full_read_others_have_their_turn(session_stage: Stage) -> None:
+    peer = accepted(session_stage)
+    waiting = session_stage.call.begin_receive()
+    begun = frame(TEXT, fin=False) + frame(CONTINUATION, b"x", fin=False) * 10000
+    peer.transport.peer_sends(begun + frame(CONTINUATION))
+    seen: list[bool] = []
+    session_stage.loop.call_soon(lambda: seen.append(waiting.done()))
+    session_stage.loop.run_ready()
+    assert seen == [False]
+    assert waiting.result()["text"] == "x" * 10000
+    assert peer.transport.reading
+
+
 def test_a_peer_that_pings_and_does_not_read_costs_a_bounded_buffer(session_stage: Stage) -> None:
     """RFC 6455, section 5.5.3: the latest ping is answered once the peer reads, the others needn't be."""
     peer = accepted(session_stage)
@@ -165,3 +182,21 @@ def test_an_answer_to_our_close_is_heard_behind_messages_that_nobody_decoded(ses
     session_stage.loop.run_ready()
     assert peer.closed
     assert [session_stage.call.receive()["type"] for _ in range(2)] == ["websocket.receive", "websocket.disconnect"]
+
+
+def test_nothing_of_a_session_waits_for_the_collector_though_messages_are_left(session_stage: Stage) -> None:
+    session_stage.set_websocket(max_queue=1)
+    peer = accepted(session_stage)
+    peer.send(frame(TEXT, b"x") * 50)
+    gc.disable()
+    try:
+        left = weakref.ref(peer.transport)
+        peer.vanish()
+        session_stage.call.returns()
+        peer.transport.set_protocol(asyncio.Protocol())  # loops forget it, too
+        session_stage.calls.clear()
+        del peer
+        assert left() is None
+    finally:
+        gc.enable()
+    assert session_stage.context.requests == 1

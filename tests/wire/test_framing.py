@@ -7,6 +7,7 @@ and the reasons that are given.
 import pytest
 
 from monoceros.errors import RequestError
+from monoceros.wire import framing
 from monoceros.wire.framing import (
     CHUNKED,
     METHODS,
@@ -236,6 +237,9 @@ def test_a_connection_persists_as_version_and_options_say(
 def test_connection_options_on_several_lines_are_one_list() -> None:
     """RFC 9110, section 5.3."""
     assert not traits(b"Connection: keep-alive", b"Connection: close").keep_alive
+    assert not traits(b"Connection: close", b"Connection: x").keep_alive
+    assert traits(b"Connection: keep-alive", b"Connection: x", line=b"GET / HTTP/1.0").keep_alive
+    assert traits(b"Connection: upgrade", b"Connection: x", b"Upgrade: y").upgrade
     assert traits(b"Connection: x", b"Upgrade: y", b"Connection: upgrade").upgrade
 
 
@@ -288,8 +292,12 @@ def test_the_grammar_of_host_is_known_to_the_octet() -> None:
 
 
 def test_hosts_found_good_are_not_kept_without_end() -> None:
+    framing._good_hosts.clear()
+    judge_head(head(host=b"Host: " + b"x" * 256 + b"\r\n"), LIMITS)
     for number in range(1000):
         judge_head(head(host=b"Host: h%d.example\r\n" % number), LIMITS)
+    assert len(framing._good_hosts) <= 256
+    assert max(map(len, framing._good_hosts)) < 256
     assert refusal(head(host=b"Host: h 1.example\r\n")).status == 400
 
 
@@ -298,6 +306,7 @@ def test_hosts_found_good_are_not_kept_without_end() -> None:
     [
         head(line=b"POST / HTTP/1.1", host=b"host: a-b.example:80\r\n"),
         head(b"Connection: keep-alive", b"X: \xff\t1"),
+        head(b"connection: keep-alive"),
         head(b"X:", b"Cookie: a=b", b"Upgrade-Insecure-Requests: 1", b"Expected: x", b"Pragma: y", b"Hosts: z"),
         head(
             b"Content-Lengths: 1",
@@ -327,6 +336,8 @@ def test_usual_heads_are_plain(data: bytes) -> None:
     [
         head(line=b"GET / HTTP/1.0"),
         head(line=b"PURGE / HTTP/1.1"),
+        head(host=b"Host: a:123456\r\n"),
+        head(host=b"Host: a_b\r\n"),
         head(line=b"GET /\\ HTTP/1.1"),
         head(b"Connection: close"),
         head(b"CONNECTION: close"),
@@ -352,3 +363,17 @@ def test_usual_heads_are_plain(data: bytes) -> None:
 def test_a_head_with_anything_to_weigh_is_not_plain(data: bytes) -> None:
     """Nor one with white space behind a value, or `Proxy-Connection`, over which parsers differ."""
     assert match_plain(data) is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(b"connection", b"content-length", b"content_length", b"expect", b"host"),
+        *(b"proxy-connection", b"transfer-encoding", b"transfer_encoding", b"upgrade"),
+    ],
+)
+def test_no_field_that_decides_is_plain_in_any_case(name: bytes) -> None:
+    """RFC 9110, section 5.1: names are case-insensitive."""
+    for written in (name, name.upper(), name.title(), name.title().swapcase()):
+        assert match_plain(head(written + b": x")) is None
+        assert match_plain(head(b"X: y", written + b":x", b"Y: z")) is None

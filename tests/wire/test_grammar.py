@@ -85,6 +85,7 @@ def test_a_line_may_be_as_long_as_the_limit(size: int, status: int | None) -> No
     line = LINE.replace(b"?", b"?" + b"x" * size)
     if status is None:
         check_line_so_far(line, limits)
+        assert fault(line + b"\r\nX\r\n\r\n", limits).status == 400
     else:
         with pytest.raises(RequestError) as caught:
             check_line_so_far(line, limits)
@@ -95,10 +96,12 @@ def test_a_line_may_be_as_long_as_the_limit(size: int, status: int | None) -> No
     ("head", "reason"),
     [
         (b"GET /\nX: \x00\r\n\r\n", "bare CR or LF"),
+        (b"GET /\rX HTTP/1.1\r\n\r\n", "bare CR or LF"),
         (b"GET / HTTP/1.1\r\nX: a\nb\r\n\r\n", "bare CR or LF"),
         (b"GET / HTTP/1.1\r\nX: a\rb\r\n\r\n", "bare CR or LF"),
         (b"GET / HTTP/3.0\r\nX\r\n\r\n", "HTTP version 3.0"),
         (b"GET /\r\nX\r\n\r\n", "malformed request line"),
+        (b"M" * 32 + b" / HTTP/1.1\r\nX\r\n\r\n", "malformed field line"),
         (b"M" * 33 + b" / HTTP/1.1\r\n\r\n", "unknown method"),
         (b"GET / HTTP/1.1\r\nX: y\r\n folded\r\nY\r\n\r\n", "a folded field line"),
         (b"GET / HTTP/1.1\r\nX: y\r\n\tfolded\r\n\r\n", "a folded field line"),
@@ -107,3 +110,10 @@ def test_a_line_may_be_as_long_as_the_limit(size: int, status: int | None) -> No
 )
 def test_the_first_fault_is_the_one_that_is_told(head: bytes, reason: str) -> None:
     assert reason in fault(head, LIMITS).reason
+
+
+def test_a_head_may_be_as_large_as_the_limit() -> None:
+    """RFC 6585, section 5."""
+    head = b"GET / HTTP/1.1\r\nX\r\n\r\n"
+    assert fault(head, LIMITS._replace(head=len(head))).status == 400
+    assert fault(head, LIMITS._replace(head=len(head) - 1)).status == 431

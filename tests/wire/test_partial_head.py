@@ -23,6 +23,10 @@ def test_a_part_is_held_to_the_limits_of_the_whole() -> None:
     for fields in (b"X: " + b"y" * 27 + b"\r\n", b"A:\r\nB:\r\n"):
         judge_partial_head(GET + HOST + fields, 0, SMALL)
     judge_partial_head(b"GET /" + b"a" * 26 + b" HTTP/1.1\r\n", 0, SMALL)
+    judge_partial_head(b"GET /" + b"a" * 35, 0, SMALL)
+    part = GET + HOST + b"X: y\r\nY: "
+    judge_partial_head(part, 0, SMALL._replace(head=len(part)))
+    assert partial_refusal(part, 0, SMALL._replace(head=len(part) - 1)).status == 431
 
 
 def test_what_has_no_target_is_malformed_rather_than_too_long() -> None:

@@ -180,6 +180,16 @@ def test_behind_an_upgrade_stopping_returns_what_no_request_has_claimed(parser: 
         assert sink.waits == 0
 
 
+def test_what_comes_with_a_last_upgrade_is_of_the_other_protocol(parser: str) -> None:
+    """RFC 9110, section 7.8: of a switch, what is said about this protocol's connection is void."""
+    reader, sink = reading(parser)
+    kept: list[bytes] = []
+    sink.on_request = lambda: kept.append(reader.stop())
+    reader.feed(UPGRADE.replace(b"Upgrade\r\n", b"Upgrade, close\r\n", 1) + b"frames")
+    assert kept == [b"frames"]
+    assert not sink.requests[0].traits.keep_alive
+
+
 def test_behind_an_upgrade_that_is_not_taken_comes_the_next_request(parser: str) -> None:
     """RFC 9110, section 7.8: a server may ignore the field."""
     held = Conversation(PARSERS[parser]()).send([UPGRADE + GET, UPGRADE + POST])
@@ -192,6 +202,7 @@ def test_a_stopped_reader_drops_what_still_comes(parser: str) -> None:
     assert reader.stop() == POST
     reader.feed(GET)
     reader.resume()
+    reader.feed(GET)
     assert len(sink.requests) == 1
     assert not reader.has_input
     assert reader.stop() == b""
