@@ -21,9 +21,6 @@ from tests.doubles.served import Served, serving, until
 NUMBER = 20
 OURS = "monoceros."
 
-LATE = {"websocket", "half-frame", "tls-websocket"}
-"""Kinds that wait for the collector."""
-
 
 @pytest.fixture(scope="module")
 def authority() -> trustme.CA:
@@ -95,8 +92,6 @@ def test_nothing_of_a_connection_stays_once_it_was_reset(
     before = living()
 
     def stays() -> Counter[str]:
-        if name in LATE:
-            gc.collect()
         return living() - before
 
     reset_some(served, kind, trust)

@@ -46,7 +46,8 @@ class FakeTransport(asyncio.Transport):
         self._loop = loop
         self._tls = tls
         # The loops let TLS hold eight times as much, unless they are told.
-        self.set_write_buffer_limits(high_water * 8 if tls else high_water)
+        self._high_water = high_water * 8 if tls else high_water
+        self._low_water = self._high_water // 4
         self._incoming: deque[bytes | None] = deque()
         self._unread = 0
         self._peer_reads = True
