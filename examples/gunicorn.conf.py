@@ -36,8 +36,8 @@ keepalive = 65
 # Connections that the kernel holds while all workers are busy or being replaced; net.core.somaxconn limits it, too.
 backlog = 4096
 
-# Connections that one worker holds, idle ones too; more wait in the backlog instead of filling its memory. With a long
-# keepalive, as here, far more than are ever busy at once: else idle ones keep others waiting.
+# Connections that one worker holds, idle ones too. When there are so many, those that have been idle longest are closed
+# for new ones; what comes while all are being served waits in the backlog instead of filling the memory.
 worker_connections = 2000
 
 # A worker is replaced after so many requests, which contains leaks of memory. The jitter keeps the workers from getting

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Hashable
 from typing import NamedTuple
 
-from monoceros.logs.direct import DirectLog
+from monoceros.logs.direct import DirectLog, Surroundings
 from monoceros.logs.formatters import AccessFormatter, shows_message_only
 from monoceros.logs.lines import escape
 
@@ -31,18 +31,13 @@ class AccessLog(DirectLog):
 
     __slots__ = ("_before_request", "_look", "_prefix", "_tails")
 
-    def __init__(
-        self,
-        call_soon: Callable[[Callable[[], None]], object],
-        access_logger: logging.Logger,
-        error_logger: logging.Logger,
-    ) -> None:
+    def __init__(self, surroundings: Surroundings) -> None:
         self._prefix = ""
         self._before_request = ""
         self._look: _Look | None = None
         # Status -> the line's end. Empty unless lines are fast, so that one look-up tells both.
         self._tails: dict[int, str] = {}
-        super().__init__(call_soon, access_logger, error_logger)
+        super().__init__(surroundings)
 
     def log(self, client: str, method: str, path: str, http_version: str, status: int) -> None:
         """Log one answered request.
@@ -109,4 +104,5 @@ class AccessLog(DirectLog):
 
 def open_access_log(call_soon: Callable[[Callable[[], None]], object]) -> AccessLog:
     """The access log of a server process, on the loggers "monoceros.access" and "monoceros.error"."""
-    return AccessLog(call_soon, logging.getLogger("monoceros.access"), logging.getLogger("monoceros.error"))
+    access_logger, error_logger = logging.getLogger("monoceros.access"), logging.getLogger("monoceros.error")
+    return AccessLog(Surroundings(call_soon, access_logger, error_logger))

@@ -34,13 +34,25 @@ class _Shape(NamedTuple):
     file: tuple[int, int]  # device and inode: a log that is reopened (logs/reopen.py) keeps its descriptor
 
 
+class Surroundings(NamedTuple):
+    """What a log is given by its server.
+
+    Attributes:
+        call_soon: runs a function in the next turn of the event loop.
+        access_logger: where accesses are logged.
+        error_logger: where it is said that lines were dropped or can't be written.
+    """
+
+    call_soon: Callable[[Callable[[], None]], object]
+    access_logger: logging.Logger
+    error_logger: logging.Logger
+
+
 class DirectLog:
     """Collects lines and writes them. Not thread-safe: all calls belong on the event loop's thread.
 
     Arguments:
-        call_soon: runs a function in the next turn of the event loop.
-        access_logger: where accesses are logged.
-        error_logger: where it is said that lines were dropped or can't be written.
+        surroundings: the loop and the loggers.
     """
 
     __slots__ = (
@@ -54,15 +66,8 @@ class DirectLog:
         "_writer",
     )
 
-    def __init__(
-        self,
-        call_soon: Callable[[Callable[[], None]], object],
-        access_logger: logging.Logger,
-        error_logger: logging.Logger,
-    ) -> None:
-        self._call_soon = call_soon
-        self._access_logger = access_logger
-        self._error_logger = error_logger
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._call_soon, self._access_logger, self._error_logger = surroundings
         self._lines: list[str] = []
         self._shape: _Shape | None = None
         self._writer: LineWriter | None = None

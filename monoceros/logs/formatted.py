@@ -8,45 +8,37 @@ import logging
 from collections.abc import Callable, Hashable
 
 from monoceros.logs.atoms import Line, compile_format
-from monoceros.logs.direct import DirectLog
-from monoceros.logs.formatters import AccessFormatter, shows_message_only
+from monoceros.logs.direct import DirectLog, Surroundings
+from monoceros.logs.formatters import AccessFormatter, ColourizedFormatter, shows_message_only
 from monoceros.logs.lines import escape_unprintable
 from monoceros.logs.told import Told
 
 
-class LineFormatter(logging.Formatter):
-    """Shows the message, on one line: for lines that are complete in themselves."""
+class LineFormatter(ColourizedFormatter):
+    """Shows the message, on one line: for lines that are complete in themselves, and an application's own."""
 
     def __init__(self) -> None:
-        super().__init__("%(message)s")
+        super().__init__("%(message)s", use_colors=False)
 
-    def formatMessage(self, record: logging.LogRecord) -> str:
-        """An application's records may come here, too; what a client sent can be in them."""
-        return escape_unprintable(record.getMessage())
+    def _escape_message(self, text: str) -> str:
+        return escape_unprintable(text)
 
 
 class FormattedLog(DirectLog):
     """Writes one line per request, as a format makes it.
 
     Arguments:
-        call_soon, access_logger, error_logger: see `DirectLog`.
+        surroundings: see `DirectLog`.
         line: makes the line.
         relay: called for each request whose line isn't fast; None logs the line at INFO.
     """
 
     __slots__ = ("_line", "_relay")
 
-    def __init__(
-        self,
-        call_soon: Callable[[Callable[[], None]], object],
-        access_logger: logging.Logger,
-        error_logger: logging.Logger,
-        line: Line,
-        relay: Callable[[Told], None] | None = None,
-    ) -> None:
+    def __init__(self, surroundings: Surroundings, line: Line, relay: Callable[[Told], None] | None = None) -> None:
         self._line = line
         self._relay = relay or self._log_line
-        super().__init__(call_soon, access_logger, error_logger)
+        super().__init__(surroundings)
 
     def log(self, told: Told) -> None:
         """Log one request that is over."""
@@ -83,7 +75,8 @@ def open_formatted_log(
         UsageError: the format can't be compiled.
     """
     logger = access_logger or logging.getLogger("monoceros.access")
-    return FormattedLog(call_soon, logger, logging.getLogger("monoceros.error"), compile_format(text), relay)
+    surroundings = Surroundings(call_soon, logger, logging.getLogger("monoceros.error"))
+    return FormattedLog(surroundings, compile_format(text), relay)
 
 
 def show_lines_alone(access_logger: logging.Logger) -> None:

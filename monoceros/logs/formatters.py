@@ -1,18 +1,18 @@
 """How a record looks: the level's prefix, the message, the access line, coloured or not.
 
 Knows records and text only: no configuration, no event loop, and of streams only whether they are terminals. The rule
-it keeps: what a client sent reaches the output as printable ASCII, whoever made the record (CVE-2020-7694).
+it keeps: no control character but line feed and tab reaches the output, whoever made the record (CVE-2020-7694); and of
+an access neither, for what a client sent is shown as printable ASCII there.
 """
 
 import http
 import logging
-import numbers
 import sys
 from collections.abc import Callable, Mapping
 from copy import copy
 from typing import ClassVar, Literal, TextIO
 
-from monoceros.logs.lines import escape, escape_unprintable
+from monoceros.logs.lines import escape, escape_lines, escape_unprintable
 
 TRACE_LOG_LEVEL = 5
 
@@ -22,6 +22,7 @@ ACCESS_FORMAT = '%(levelprefix)s %(client_addr)s - "%(request_line)s" %(status_c
 _LEVEL_WIDTH = 8  # the longest usual name is CRITICAL
 
 Paint = Callable[[str], str]
+Escape = Callable[[str], str]
 
 
 def _paint(code: int) -> Paint:
@@ -43,6 +44,9 @@ def _is_terminal(stream: TextIO | None) -> bool:
 
 class ColourizedFormatter(logging.Formatter):
     """Adds `%(levelprefix)s`, and prefers a record's `extra={"color_message": ...}` where colours are shown.
+
+    Controls in the message and in a traceback are escaped, but for line feed and tab. Escape codes pass in a
+    `color_message` alone, and aren't taken from what is filled into it.
 
     Arguments:
         fmt, datefmt, style: as for `logging.Formatter`.
@@ -81,16 +85,34 @@ class ColourizedFormatter(logging.Formatter):
         shown = self.color_level_name(level_name, level_no) if self.use_colors else level_name
         return shown + ":" + " " * (_LEVEL_WIDTH - len(level_name))
 
-    def formatMessage(self, record: logging.LogRecord) -> str:
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as text. An exception's own text may be a client's, too."""
         shown = copy(record)  # other handlers get the same record after us
+        if shown.exc_info and not shown.exc_text:
+            shown.exc_text = self.formatException(shown.exc_info)
+        if shown.exc_text:
+            shown.exc_text = escape_lines(shown.exc_text)
+        if shown.stack_info:
+            shown.stack_info = escape_lines(shown.stack_info)
+        return super().format(shown)
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        shown = copy(record)
         self._add_fields(shown)
         return super().formatMessage(shown)
 
+    def _escape_message(self, text: str) -> str:
+        return escape_lines(text)
+
     def _add_fields(self, shown: logging.LogRecord) -> None:
         """Put what the format may ask for into a record of our own."""
-        if self.use_colors and "color_message" in vars(shown):
-            shown.msg = vars(shown)["color_message"]
-            shown.message = shown.getMessage()
+        shown.message = self._escape_message(shown.getMessage())
+        if "color_message" in vars(shown):
+            # Its escape codes are the programmer's and stay: what is filled in must not bring more of them.
+            shown.args = _escaped_args(shown.args, self._escape_message)
+            if self.use_colors:
+                shown.msg = vars(shown)["color_message"]
+                shown.message = shown.getMessage()
         vars(shown)["levelprefix"] = self.level_prefix(shown.levelname, shown.levelno)
 
 
@@ -154,12 +176,8 @@ class AccessFormatter(ColourizedFormatter):
         vars(shown).update(fields)
         return self._style.format(shown)
 
-    def _add_fields(self, shown: logging.LogRecord) -> None:
-        shown.message = escape_unprintable(shown.getMessage())
-        if "color_message" in vars(shown):
-            # Its escape codes are the programmer's and stay: what is filled in must not bring more of them.
-            shown.args = _escaped_args(shown.args)
-        super()._add_fields(shown)
+    def _escape_message(self, text: str) -> str:
+        return escape_unprintable(text)
 
     def _access_fields(self, args: object) -> dict[str, str] | None:
         """What an access record adds to a format, or None if these are not an access's args."""
@@ -179,16 +197,18 @@ class AccessFormatter(ColourizedFormatter):
 
 
 def _escaped_args(
-    args: tuple[object, ...] | Mapping[str, object] | None,
+    args: tuple[object, ...] | Mapping[str, object] | None, escape_message: Escape
 ) -> tuple[object, ...] | dict[str, object] | None:
     if isinstance(args, Mapping):
-        return {name: _escaped_arg(value) for name, value in args.items()}
-    return tuple(_escaped_arg(value) for value in args) if args else None
+        return {name: _escaped_arg(value, escape_message) for name, value in args.items()}
+    return tuple(_escaped_arg(value, escape_message) for value in args) if args else None
 
 
-def _escaped_arg(value: object) -> object:
-    # Numbers stay numbers, for %d and %f.
-    return value if isinstance(value, numbers.Number) else escape_unprintable(str(value))
+def _escaped_arg(value: object, escape_message: Escape) -> object:
+    """The value itself, for %d and %r, unless its text has something to escape."""
+    text = str(value)
+    shown = escape_message(text)
+    return value if shown == text else shown
 
 
 def shows_message_only(formatter: logging.Formatter) -> bool:

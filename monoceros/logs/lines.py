@@ -7,6 +7,9 @@ obeyed. A control byte in a log can rewrite a terminal's screen or forge a secon
 import logging
 import re
 
+EXCERPT = 512
+"""Characters that a line about a failure shows of a text that a peer may make as long as a request head."""
+
 _NOT_VISIBLE_ASCII = re.compile(r"[^\x20-\x7e]")
 
 
@@ -25,6 +28,20 @@ def escape_unprintable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(character if character.isprintable() else escape(character) for character in text)
+
+
+def escape_lines(text: str) -> str:
+    """A person's text that may have several lines, as by `escape_unprintable` but for line feeds and tabs."""
+    if text.isprintable():
+        return text
+    return "\n".join("\t".join(map(escape_unprintable, line.split("\t"))) for line in text.split("\n"))
+
+
+def excerpt(text: str) -> str:
+    """Text from the wire as `escape` shows it; of a long one the beginning, and how long it is."""
+    if len(text) <= EXCERPT:
+        return escape(text)
+    return f"{escape(text[:EXCERPT])}... ({len(text)} characters)"
 
 
 def websocket_accepted(logger: logging.Logger, client: str, path: str) -> None:

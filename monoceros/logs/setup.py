@@ -190,6 +190,10 @@ def _parse_yaml(text: str) -> object:
         raise UsageError("log_config: a YAML file needs PyYAML: pip install 'monoceros[yaml]'.") from None
     try:
         parsed: object = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as exc:
+        # Its text quotes the line, and a handler's password may stand there.
+        line = 0 if exc.problem_mark is None else exc.problem_mark.line + 1
+        raise ValueError(f"{exc.problem}, in line {line}") from None
     except yaml.YAMLError as exc:
         raise ValueError(exc) from exc
     return parsed
@@ -199,6 +203,11 @@ def _parse_ini(text: str) -> configparser.ConfigParser:
     parser = configparser.ConfigParser()
     try:
         parser.read_string(text)
+    except configparser.MissingSectionHeaderError as exc:
+        # The two quote the line, and a handler's password may stand there.
+        raise ValueError(f"no section begins before line {exc.lineno}") from None
+    except configparser.ParsingError as exc:
+        raise ValueError(f"neither a section nor an option, in line {exc.errors[0][0]}") from None
     except configparser.Error as exc:
         raise ValueError(exc.message) from exc
     return parser

@@ -67,11 +67,18 @@ class Keywords(TypedDict, total=False):
     timeout_worker: float
     timeout_worker_start: float
     timeout_request_header: float
+    timeout_request_body: float
+    timeout_request: float | None
+    timeout_write: float
+    timeout_tls_handshake: float
     limit_request_line: int
     limit_request_fields: int
     limit_request_field_size: int
     limit_request_head: int
+    limit_request_body: int | None
     limit_connections: int | None
+    ws_max_fragments: int
+    forwarded_headers: list[str] | str | None
     proxy_protocol: Literal["off", "v1", "v2", "auto"]
     proxy_allow_ips: list[str] | str | None
     secure_scheme_headers: dict[str, str] | None
@@ -153,11 +160,18 @@ class Attributes:
     timeout_worker: float
     timeout_worker_start: float
     timeout_request_header: float
+    timeout_request_body: float
+    timeout_request: float | None
+    timeout_write: float
+    timeout_tls_handshake: float
     limit_request_line: int
     limit_request_fields: int
     limit_request_field_size: int
     limit_request_head: int
+    limit_request_body: int | None
     limit_connections: int | None
+    ws_max_fragments: int
+    forwarded_headers: list[str]
     proxy_protocol: Literal["off", "v1", "v2", "auto"]
     proxy_allow_ips: list[str] | str
     secure_scheme_headers: dict[str, str] | None

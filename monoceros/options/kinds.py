@@ -6,7 +6,6 @@ nothing else; "none" is understood for numbers only, because a host or a file ma
 
 import math
 import os
-import re
 from collections.abc import Iterable, Mapping
 from configparser import RawConfigParser
 
@@ -14,10 +13,6 @@ from monoceros.options.option import Kind, Refused
 
 _TRUE = {"1", "true", "yes", "on", "t", "y"}
 _FALSE = {"0", "false", "no", "off", "f", "n"}
-
-# RFC 9110, section 5.6.2: token; section 5.5: a field value holds no line end and no NUL.
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_FIELD_VALUE = re.compile(r"[^\r\n\0]*")
 
 _PATH = "str | os.PathLike[str]"
 
@@ -126,6 +121,27 @@ def choice(*names: str) -> Kind:
     return Kind(f"one of {listed}", f"one of {listed}", convert, _literal(names), f"[{'|'.join(names)}]")
 
 
+def choices(*names: str) -> Kind:
+    """Some of some words, in any case: a list, or text with commas."""
+
+    def convert(given: object) -> object:
+        if given is None:
+            return None
+        words = strings(given.split(",") if isinstance(given, str) else given, (str,))
+        values = [str(word).strip().lower() for word in words]
+        if not set(values) <= set(names):
+            raise ValueError
+        return values
+
+    return Kind(
+        "a list of these words",
+        f"one or several of {_listed(names)}, separated by commas,",
+        convert,
+        "list[str] | str | None",
+        "NAMES",
+    )
+
+
 def implementation(
     names: tuple[str, ...],
     *,
@@ -196,7 +212,7 @@ def paths() -> Kind:
     return Kind(
         "a list of paths",
         "a path or a list of paths",
-        lambda given: _strings(given, (str, os.PathLike)),
+        lambda given: strings(given, (str, os.PathLike)),
         "list[str] | str | None",
         "PATH",
         multiple=True,
@@ -209,7 +225,7 @@ def patterns() -> Kind:
     return Kind(
         "a list of patterns",
         "a pattern or a list of patterns",
-        lambda given: _strings(given, (str,)),
+        lambda given: strings(given, (str,)),
         "list[str] | str | None",
         "PATTERN",
         multiple=True,
@@ -221,58 +237,15 @@ def trusted() -> Kind:
     """The addresses of trusted proxies: text with commas, or a list. Empty text trusts nobody."""
 
     def convert(given: object) -> object:
-        return given if given is None or isinstance(given, str) else _strings(given, (str,))
+        return given if given is None or isinstance(given, str) else strings(given, (str,))
 
     return Kind(
         "a list of addresses",
-        "addresses, networks and paths of unix sockets separated by commas, or *,",
+        "addresses, networks and `unix:` separated by commas, or *,",
         convert,
         "list[str] | str | None",
         "ADDRESSES",
         empty=True,
-    )
-
-
-def fields() -> Kind:
-    """Response header fields: `NAME:VALUE` on the command line, one a line in a variable, pairs in Python."""
-    return Kind(
-        "a header field",
-        "NAME:VALUE, a token and Latin-1 text without line ends,",
-        lambda given: [_field(each) for each in _several(given)],
-        "list[tuple[str, str]] | None",
-        "NAME:VALUE",
-        multiple=True,
-        split=str.splitlines,
-    )
-
-
-def field_names() -> Kind:
-    """Names of header fields: a list, or text with commas."""
-
-    def convert(given: object) -> object:
-        names = [name.strip() for name in given.split(",")] if isinstance(given, str) and given else given
-        values = _strings(names, (str,)) if names else []
-        if not all(isinstance(name, str) and _TOKEN.fullmatch(name) for name in values):
-            raise ValueError
-        return values
-
-    return Kind(
-        "a list of header fields", "names separated by commas, or *,", convert, "list[str] | str | None", "NAMES"
-    )
-
-
-def field_values() -> Kind:
-    """Names of header fields, each with a value, for Python only; None is another thing than an empty table."""
-
-    def convert(given: object) -> object:
-        if given is None:
-            return None
-        if not isinstance(given, Mapping) or not all(isinstance(value, str) for value in given.values()):
-            raise ValueError
-        return dict(_field(pair) for pair in given.items())
-
-    return Kind(
-        "a table of header fields", "a dict of names and values, or None,", convert, "dict[str, str] | None", ""
     )
 
 
@@ -347,8 +320,8 @@ def _literal(names: Iterable[str]) -> str:
     return f"Literal[{', '.join(quoted)}]"
 
 
-def _several(given: object) -> list[object]:
-    """None is nothing, a single value is one of a list, a table is its pairs."""
+def several(given: object) -> list[object]:
+    """Return a list: None is nothing, a single value is one of a list, a table is its pairs."""
     if given is None:
         return []
     if isinstance(given, str | os.PathLike):
@@ -360,17 +333,9 @@ def _several(given: object) -> list[object]:
     raise ValueError
 
 
-def _strings(given: object, types: tuple[type, ...]) -> list[object]:
-    values = _several(given)
+def strings(given: object, types: tuple[type, ...]) -> list[object]:
+    """Return one or several values of some types, none of them empty, as a list."""
+    values = several(given)
     if not all(isinstance(value, types) and value for value in values):
         raise ValueError
     return values
-
-
-def _field(given: object) -> tuple[str, str]:
-    pair = given.split(":", 1) if isinstance(given, str) else _several(given)
-    name, value = (part.strip(" \t") if isinstance(part, str) else "" for part in pair)
-    if not _TOKEN.fullmatch(name) or not _FIELD_VALUE.fullmatch(value):
-        raise ValueError
-    value.encode("latin-1")
-    return name, value

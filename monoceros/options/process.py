@@ -98,7 +98,8 @@ PROCESS_OPTIONS: tuple[Option, ...] = (
         name="ws_max_queue",
         kind=kinds.integer(1),
         default=32,
-        help="Messages of a WebSocket that wait for the application before its connection isn't read any more.",
+        help="Messages of a WebSocket that wait for the application before its connection isn't read any more; it "
+        "isn't with 64 KiB of them, either.",
         section=Section.WEBSOCKET,
     ),
     Option(

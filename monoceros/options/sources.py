@@ -7,7 +7,7 @@ is passed over in silence. An unknown key is an error, an unknown variable a war
 import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from monoceros.errors import UsageError
@@ -32,7 +32,7 @@ class Given:
     """
 
     option: Option
-    value: object
+    value: object = field(repr=False)  # it may be a secret
     source: Source
 
 
@@ -46,7 +46,7 @@ class Settings:
         warnings: what the user should know about variables that aren't read.
     """
 
-    values: dict[str, object]
+    values: dict[str, object] = field(repr=False)  # there are secrets among them
     sources: dict[str, str]
     warnings: tuple[str, ...] = ()
 

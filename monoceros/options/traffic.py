@@ -1,4 +1,4 @@
-"""The second part of the option table: what is answered, how much is taken, how long is waited, and TLS.
+"""The second part of the option table: what is answered, proxies, and TLS; of the limits, those the incumbent has.
 
 Declarations only. The rule it keeps: the first tuple goes on in the order of the incumbent's `Config`, whose options
 may be given by position; the second holds ours, which can't.
@@ -6,7 +6,7 @@ may be given by position; the second holds ours, which can't.
 
 import ssl
 
-from monoceros.options import kinds
+from monoceros.options import field_kinds, kinds
 from monoceros.options.option import Option, Place, Section
 
 # In Python only: what they take can't be written in text.
@@ -18,7 +18,8 @@ TRAFFIC_OPTIONS: tuple[Option, ...] = (
         name="proxy_headers",
         kind=kinds.switch(),
         default=True,
-        help="Take the client's address and scheme from the X-Forwarded headers of trusted proxies.",
+        help="Take the client's address and scheme, and what else `forwarded_headers` names, from the fields of "
+        "trusted proxies.",
         section=Section.PROXY,
     ),
     Option(
@@ -41,8 +42,8 @@ TRAFFIC_OPTIONS: tuple[Option, ...] = (
         default=None,
         fallback="FORWARDED_ALLOW_IPS",
         otherwise="127.0.0.1,::1",
-        help="The proxies to trust: addresses, networks and unix socket paths separated by commas; `*` trusts every "
-        "peer. Unset: $FORWARDED_ALLOW_IPS, else 127.0.0.1,::1.",
+        help="The proxies to trust: addresses and networks separated by commas; `unix:` is the peers of a unix socket, "
+        "`*` trusts every peer. Unset: $FORWARDED_ALLOW_IPS, else 127.0.0.1,::1.",
         section=Section.PROXY,
         attribute="list[str] | str",
     ),
@@ -189,7 +190,7 @@ TRAFFIC_OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         name="headers",
-        kind=kinds.fields(),
+        kind=field_kinds.fields(),
         default=None,
         flags=("--header",),
         help="Send this header with each response.",
@@ -224,70 +225,22 @@ TRAFFIC_OPTIONS: tuple[Option, ...] = (
 
 OWN_OPTIONS: tuple[Option, ...] = (
     Option(
-        name="drain_notice",
-        kind=kinds.seconds(),
-        default=5,
-        help="Seconds into a stop after which WebSockets and event streams are told of it. Other responses run until "
-        "timeout_graceful_shutdown.",
-        section=Section.TIMEOUTS,
-    ),
-    Option(
-        name="timeout_worker",
-        kind=kinds.seconds(),
-        default=60,
-        help="Seconds that a worker's event loop may be blocked before its stacks are logged and it is replaced. A "
-        "single process logs them and ends with code 1: whoever started it starts it again. 0: for ever.",
-        section=Section.TIMEOUTS,
-    ),
-    Option(
-        name="timeout_worker_start",
-        kind=kinds.seconds(),
-        default=600,
-        help="Seconds that a worker has to import the application and get ready. 0: for ever.",
-        section=Section.TIMEOUTS,
-    ),
-    Option(
-        name="timeout_request_header",
-        kind=kinds.seconds(),
-        default=30,
-        help="Seconds that a client has to send the head of a request; then 408. 0: for ever.",
-        section=Section.TIMEOUTS,
-    ),
-    Option(
-        name="limit_request_line",
-        kind=kinds.integer(1, metavar="BYTES"),
-        default=8190,
-        help="The longest request line taken, in bytes; then 414.",
-        section=Section.LIMITS,
-    ),
-    Option(
-        name="limit_request_fields",
-        kind=kinds.integer(1),
-        default=100,
-        help="The most header fields of a request; then 431.",
-        section=Section.LIMITS,
-    ),
-    Option(
-        name="limit_request_field_size",
-        kind=kinds.integer(1, metavar="BYTES"),
-        default=32768,
-        help="The longest header field of a request, in bytes; then 431. Room for tokens and Kerberos tickets.",
-        section=Section.LIMITS,
-    ),
-    Option(
-        name="limit_request_head",
-        kind=kinds.integer(1, metavar="BYTES"),
-        default=65536,
-        help="The largest head of a request, in bytes; then 431.",
-        section=Section.LIMITS,
-    ),
-    Option(
-        name="limit_connections",
-        kind=kinds.limit(),
+        name="forwarded_headers",
+        kind=kinds.choices(
+            "x-forwarded-for",
+            "x-forwarded-proto",
+            "x-forwarded-host",
+            "x-forwarded-port",
+            "x-forwarded-prefix",
+            "forwarded",
+        ),
         default=None,
-        help="Connections that a worker holds at once, idle ones included; more wait in the backlog until one closes. "
-        "0 or none: any number.",
-        section=Section.LIMITS,
+        otherwise=["x-forwarded-for", "x-forwarded-proto"],
+        help="The fields of trusted proxies that count. Name those that your proxy sets or removes in every request, "
+        "for any other is the client's own. X-Forwarded-Host replaces the Host field, X-Forwarded-Prefix `root_path`. "
+        "`forwarded` (RFC 7239) stands alone. docs/proxies.md tells which to name.",
+        section=Section.PROXY,
+        attribute="list[str]",
     ),
     Option(
         name="proxy_protocol",
@@ -310,7 +263,7 @@ OWN_OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         name="secure_scheme_headers",
-        kind=kinds.field_values(),
+        kind=field_kinds.field_values(),
         default=None,
         help="Request fields by which trusted proxies tell the scheme, each with the value that means https; any other "
         "value means http, and a request whose fields contradict each other is refused. Unset: X-Forwarded-Proto has "
@@ -329,7 +282,7 @@ OWN_OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         name="forwarder_headers",
-        kind=kinds.field_names(),
+        kind=field_kinds.field_names(),
         default=None,
         help="Fields with an underscore that trusted proxies may send whatever header_map says; `*` is all.",
         section=Section.PROXY,

@@ -4,22 +4,20 @@ Knows the request that is being served, and writes; reads nothing. The rule it k
 closing (RFC 9112, section 9.6).
 """
 
-import logging
 from collections.abc import Iterable
 
 from monoceros.asgi import Headers, Scope
 from monoceros.errors import RequestError
+from monoceros.protocol.complaints import Kind
 from monoceros.protocol.connection import Connection
 from monoceros.protocol.content import COPIED, write_content
-from monoceros.protocol.context import Context
+from monoceros.protocol.context import NEVER, Context
 from monoceros.protocol.cycle import HTTPCycle, Response
 from monoceros.protocol.scope import client_label
 from monoceros.protocol.session import WebSocketSession
 from monoceros.wire.framing import PLAIN, Traits
 from monoceros.wire.reader import Reading, RequestReader
 from monoceros.wire.response import BODILESS, CONTINUE, LAST_CHUNK, encode_head, encode_switch, encode_whole
-
-logger = logging.getLogger("monoceros.error")
 
 LINGER = 5
 """Seconds for which input is still taken, and dropped, after the last response: a close would reset the connection, and
@@ -137,10 +135,16 @@ class Answering(Connection):
     def accept_websocket(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
         """See WebSocketSink."""
         self._transport.write(encode_switch(headers, self._context.defaults))
+        self.deadline = NEVER
 
     def write_frames(self, data: bytes) -> None:
         """See WebSocketSink."""
         self._transport.write(data)
+        if self._transport.is_closing():
+            self.write_paused = True
+
+    def frames_are_held(self) -> None:
+        """See WebSocketSink."""
         if self._transport.is_closing():
             self.write_paused = True
 
@@ -196,14 +200,18 @@ class Answering(Connection):
 
     def _refuse(self, exc: RequestError) -> None:
         """Answer what can't be served, and close (RFC 9112, section 2.2)."""
-        where = f" from {self.client}" if self.client else ""
-        logger.warning("Invalid HTTP request received%s: %s", where, exc.reason)
+        kind = Kind.LATE_REQUEST if exc.status == 408 else Kind.INVALID_REQUEST
+        where = " from " if self.client else ""
+        self._context.complaints.complain(kind, "Invalid HTTP request received%s%s: %s", where, self.client, exc.reason)
         cycle, self._cycle = self._cycle, None
         if cycle is not None:
             cycle.disconnect()
             if cycle.response in (Response.STREAMING, Response.COMPLETE):
                 self.break_off()
                 return
+        elif self._reader.skips_body:
+            self.linger()  # its request was answered: a second response would be taken for that of the next one
+            return
         self._write_refusal(exc.status, [_TEXT, *getattr(exc, "headers", ())], exc.reason.encode() + b"\n")
 
     def _write_refusal(self, status: int, headers: Headers, body: bytes) -> None:
@@ -212,5 +220,8 @@ class Answering(Connection):
         self.linger()
 
     def _answer_busy(self) -> None:
-        logger.warning("Concurrency limit of %s exceeded: answering 503", self._context.limit_concurrency)
+        context = self._context
+        context.complaints.complain(
+            Kind.BUSY, "Concurrency limit of %s exceeded: answering 503", context.limit_concurrency
+        )
         self.write_response(503, [_TEXT, (b"retry-after", b"1")], b"Service Unavailable", False)

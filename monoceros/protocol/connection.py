@@ -2,7 +2,8 @@
 
 import asyncio
 
-from monoceros.protocol.context import NEVER, Context
+from monoceros.protocol.context import NEVER, Context, Wait
+from monoceros.protocol.pace import Pace
 from monoceros.protocol.scope import client_label, connection_scope
 from monoceros.wire.proxy_protocol import Ends
 
@@ -12,6 +13,10 @@ STRANGER = "unknown"
 GOODBYE = 5
 """Seconds that the peer of a TLS connection has to agree to its end, counted from when it has read all: a client that
 keeps the connection for later may look at it only then."""
+
+WRITE_BUFFER = 65536
+"""Octets that a transport holds of a response before writing pauses: what the loops set for plain text. For TLS they
+set eight times as much, and of what is encrypted they hold as much again."""
 
 
 class Connection(asyncio.Protocol):
@@ -27,6 +32,7 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_context",
+        "_download",
         "_drained",
         "_filter_names",
         "_reading_paused",
@@ -34,6 +40,7 @@ class Connection(asyncio.Protocol):
         "_spared",
         "_template",
         "_transport",
+        "_unsent",
         "client",
         "deadline",
         "ends",
@@ -44,9 +51,11 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._download: Pace | None = None
         self._drained: asyncio.Future[None] | None = None
         self._reading_paused = False
         self._spared = -1
+        self._unsent = 0
         self.write_paused = False
         self.deadline = NEVER
         self.ends: Ends | None = None
@@ -55,6 +64,8 @@ class Connection(asyncio.Protocol):
         """Take a connection that was accepted."""
         context = self._context
         self._transport = transport  # type: ignore[assignment]
+        if transport.get_extra_info("sslcontext"):
+            self._transport.set_write_buffer_limits(WRITE_BUFFER)
         self._template = connection_scope(transport, context.root_path, self.ends)
         peer = self._template["client"]
         # Whom a PROXY header names without an address is a stranger, and no peer of a unix socket of ours.
@@ -67,11 +78,24 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone: whoever waits to write is let go."""
         self._context.connections.discard(self)
+        self._context.watched.discard(self)
         self.deadline = NEVER
         self.resume_writing()
 
     def deadline_passed(self) -> None:
         """`deadline` is not after the tick of the context."""
+        raise NotImplementedError
+
+    def second_passed(self) -> None:
+        """A second has passed in which this connection was among those watched."""
+        raise NotImplementedError
+
+    def waits(self) -> tuple[Wait, float] | None:
+        """Tell what is waited for, and for how many seconds already; None if an application is at work."""
+        raise NotImplementedError
+
+    def make_way(self) -> bool:
+        """Close what waits for its peer, for others need the place. Return whether that is done."""
         raise NotImplementedError
 
     def begin_drain(self) -> None:
@@ -91,15 +115,25 @@ class Connection(asyncio.Protocol):
         self._transport.abort()
 
     def pause_writing(self) -> None:
-        """The transport holds more than it should."""
+        """The transport holds more than it should: the peer is watched."""
         self.write_paused = True
+        self._context.watched.add(self)
 
     def resume_writing(self) -> None:
         """The transport takes more again."""
         self.write_paused = False
+        self._download = None  # it has taken so much at once that its time begins anew
         drained, self._drained = self._drained, None
         if drained is not None and not drained.done():
             drained.set_result(None)
+
+    def _reads_too_slowly(self) -> bool:
+        """Tell whether the peer has used up its time to take what was written. Called once a second."""
+        before, self._unsent = self._unsent, self._context.unsent(self._transport)
+        if self._download is None:
+            self._download = Pace(self._context.write_timeout)
+            return False
+        return self._download.second_passed(max(0, before - self._unsent))
 
     async def drain(self) -> None:
         """Wait until writing isn't paused any more, or the peer is gone."""

@@ -5,15 +5,19 @@ up on the hot path.
 """
 
 import asyncio
+import math
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from enum import IntEnum
 from functools import partial
 from typing import Any, Protocol
 
 from monoceros.asgi import Application, Headers, Scope
+from monoceros.protocol.complaints import Complaints
 from monoceros.protocol.exchange import Observer
+from monoceros.protocol.outbox import Turn
 from monoceros.wire.engine import FrameEngine
-from monoceros.wire.framing import HeadLimits
+from monoceros.wire.limits import RequestLimits
 from monoceros.wire.reader import FieldParser
 from monoceros.wire.response import DefaultFields
 
@@ -56,6 +60,14 @@ class Running(Protocol):
         """Say which request this is, for the log."""
 
 
+class Wait(IntEnum):
+    """What a connection waits for its peer for. When room is needed, the first go first."""
+
+    IDLE = 0  # a request, or the end of a connection that is done with
+    HEAD = 1  # the rest of a head, or the first octet
+    STALLED = 2  # content that doesn't come, or isn't taken
+
+
 class Closable(Protocol):
     """A connection, as its server sees it."""
 
@@ -63,6 +75,15 @@ class Closable(Protocol):
 
     def deadline_passed(self) -> None:
         """`deadline` is not after the tick of the context."""
+
+    def second_passed(self) -> None:
+        """A second has passed in which this connection was among those watched."""
+
+    def waits(self) -> tuple[Wait, float] | None:
+        """Tell what is waited for, and for how many seconds already; None if an application is at work."""
+
+    def make_way(self) -> bool:
+        """Close what waits for its peer, for others need the place. Return whether that is done."""
 
     def begin_drain(self) -> None:
         """If nothing is being served: wait for a request no longer than a connection is kept alive. May be repeated."""
@@ -92,14 +113,22 @@ class Context:
         websocket: options of sessions, or None to leave upgrades alone.
         keep_alive: ticks an idle connection is kept, 0 to close after each response.
         head_timeout: ticks a request head may take.
+        body_timeout: seconds in which a peer may send nothing of a body that is due; see `Pace`.
+        write_timeout: seconds in which a peer may take nothing of what is written; see `Pace`.
+        request_timeout: seconds a request may take, for the message; None for any number.
+        request_deadline: that of a request that comes now, as the tick sets it.
         tick: seconds counted by the server.
+        turn: the present turn of the loop, at whose end sessions write.
+        complaints: is told what peers do wrong.
         connections: all that are open.
+        watched: those whose peer is waited for with content; looked at once a second.
         running: applications at work.
         requests: responses completed and sessions ended.
         request_limit: the count at which `limit_reached` is called, once.
         limit_concurrency: how many applications may be at work at once, or None.
         holds_unread: tells whether the peer of a transport has sent what nobody has read yet.
         holds_unsent: tells whether a transport holds what the peer hasn't taken yet.
+        unsent: counts the octets written to a transport that the peer hasn't taken yet.
         lasting: connections persist after a response. False while draining, and without keep-alive.
         access_log: logs one response, or None.
         observer: is told of requests, or None. With one, connections are of the class that tells it.
@@ -113,6 +142,8 @@ class Context:
     __slots__ = (
         "access_log",
         "app",
+        "body_timeout",
+        "complaints",
         "connections",
         "create_task",
         "defaults",
@@ -128,15 +159,21 @@ class Context:
         "make_parser",
         "name_filter",
         "observer",
+        "request_deadline",
         "request_limit",
+        "request_timeout",
         "requests",
         "rewriter",
         "root_path",
         "running",
         "state",
         "tick",
+        "turn",
+        "unsent",
+        "watched",
         "websocket",
         "websocket_log",
+        "write_timeout",
     )
 
     def __init__(
@@ -148,7 +185,7 @@ class Context:
         defaults: DefaultFields,
         create_task: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]] | None = None,
         websocket: WebSocketOptions | None = None,
-        limits: HeadLimits | None = None,
+        limits: RequestLimits | None = None,
     ) -> None:
         self.app = app
         self.loop = loop
@@ -156,13 +193,20 @@ class Context:
         self.make_parser = make_parser
         self.defaults = defaults
         self.websocket = websocket
-        self.limits = limits or HeadLimits()
+        self.limits = limits or RequestLimits()
         self.state: dict[str, Any] = {}
         self.root_path = ""
         self.keep_alive = 5
         self.head_timeout = 30
+        self.body_timeout = math.inf
+        self.write_timeout = math.inf
+        self.request_timeout: float | None = None
+        self.request_deadline = NEVER
         self.tick = 0
+        self.turn = Turn(loop)
+        self.complaints = Complaints()
         self.connections: set[Closable] = set()
+        self.watched: set[Closable] = set()
         self.running: set[Running] = set()
         self.requests = 0
         self.request_limit = NEVER
@@ -170,6 +214,7 @@ class Context:
         self.limit_concurrency: int | None = None
         self.holds_unread: Callable[[asyncio.Transport], bool] = _has_read_all
         self.holds_unsent: Callable[[asyncio.Transport], bool] = _buffers
+        self.unsent: Callable[[asyncio.Transport], int] = _buffered
         self.lasting = True
         self.access_log: Callable[[str, str, str, str, int], None] | None = None
         self.observer: Observer | None = None
@@ -208,6 +253,10 @@ def _do_nothing() -> None:
 
 def _has_read_all(transport: asyncio.Transport) -> bool:
     return False
+
+
+def _buffered(transport: asyncio.Transport) -> int:
+    return transport.get_write_buffer_size()
 
 
 def _buffers(transport: asyncio.Transport) -> bool:

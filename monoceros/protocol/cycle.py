@@ -12,8 +12,9 @@ from typing import Any
 
 from monoceros.asgi import Headers, Message, Scope
 from monoceros.errors import beheaded
+from monoceros.logs.lines import excerpt
 from monoceros.protocol.context import Context
-from monoceros.protocol.messages import checked_bytes, checked_headers, checked_status
+from monoceros.protocol.messages import checked_bytes, checked_headers, checked_status, extension_note
 from monoceros.protocol.scope import path_label
 from monoceros.protocol.sink import ResponseSink
 from monoceros.wire.response import BODILESS
@@ -23,8 +24,13 @@ logger = logging.getLogger("monoceros.error")
 HIGH_WATER = 65536
 """Octets of a request body held for the application before reading pauses."""
 
+TURN = 64
+"""Messages of content after which others get their turn. An application that awaits nothing but `send` may never have
+to wait: its peer takes all at once, or is gone, which a transport of TLS needn't say before the loop tells."""
+
 FAILURE_HEADERS = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")]
 FAILURE_BODY = b"Internal Server Error"
+OVERDUE_BODY = b"Service Unavailable"
 
 
 class Response(Enum):
@@ -73,6 +79,7 @@ class HTTPCycle:
         "_notice",
         "_scope",
         "_sink",
+        "_turns",
         "_waiter",
         "disconnected",
         "expects_continue",
@@ -97,6 +104,11 @@ class HTTPCycle:
         self.response = _UNSTARTED
         self.disconnected = False
         self.task: asyncio.Task[None] | None = None
+
+    @property
+    def awaits_content(self) -> bool:
+        """The application waits for content of the request."""
+        return self._waiter is not None and not self._body_ended
 
     async def run(self) -> None:
         """Call the application, and see that its response comes to an end."""
@@ -139,12 +151,13 @@ class HTTPCycle:
             RuntimeError: the message isn't what ASGI asks for now, or can't be sent; says what the application did.
         """
         if self.disconnected:
+            await asyncio.sleep(0)  # who sends without an end, and awaits nothing else, would keep all others from work
             return
         kind = message.get("type")
         response = self.response
         if response is _UNSTARTED:
             if kind != "http.response.start":
-                raise RuntimeError(f"the application sent {kind!r} first; ASGI asks for 'http.response.start'")
+                raise RuntimeError(_unexpected(kind, response))
             status = message.get("status")
             if type(status) is not int or not 200 <= status <= 599:
                 status = checked_status(status)
@@ -169,13 +182,19 @@ class HTTPCycle:
                     self._wake()
                 return
             self._left = left
+            self._turns = 0
             self.response = _STREAMING
         elif response is _STREAMING:
             self._stream(body, more)
         else:
             raise RuntimeError(_unexpected(kind, response))
-        if more and self._sink.write_paused:
+        if not more:
+            return
+        if self._sink.write_paused:
             await self._sink.drain()
+        self._turns += 1
+        if self._turns % TURN == 0:
+            await asyncio.sleep(0)
 
     # What the connection and the server call.
 
@@ -205,11 +224,20 @@ class HTTPCycle:
             self._notice = Notice.PEER_ENDED
             self._wake()
 
+    def expire(self) -> None:
+        """The request has taken longer than it may: answer 503, or break its response off, and end the application."""
+        logger.error("%s: not served within %g s; ending it", self.describe(), self._context.request_timeout or 0)
+        self._fail(503, OVERDUE_BODY)
+        self.disconnect()
+        if self.task is not None:
+            self.task.cancel("the request has taken longer than it may")
+
     def tick(self) -> None:
         """Write a head that is held: an event stream that starts and waits must open within a second."""
         if self.response is _HELD and not self.disconnected:
             try:
                 self._left = self._sink.write_response(self.status, self._headers, b"", True)
+                self._turns = 0
             except RuntimeError:
                 return  # the application's next send raises it, where it belongs
             self.response = _STREAMING
@@ -228,7 +256,7 @@ class HTTPCycle:
 
     def describe(self) -> str:
         """Return method and path, for the log."""
-        return f"{self._scope['method']} {path_label(self._scope)}"
+        return f"{self._scope['method']} {excerpt(path_label(self._scope))}"
 
     def _wake(self) -> None:
         waiter = self._waiter
@@ -299,8 +327,8 @@ class HTTPCycle:
         else:
             self._fail()
 
-    def _fail(self) -> None:
-        """Answer 500 if nothing was written yet; otherwise let the peer see that the response broke off."""
+    def _fail(self, status: int = 500, body: bytes = FAILURE_BODY) -> None:
+        """Answer, if nothing was written yet; otherwise let the peer see that the response broke off."""
         if self.disconnected or self.response is _COMPLETE:
             return
         written = self.response is _STREAMING
@@ -309,13 +337,16 @@ class HTTPCycle:
         if written:
             self._sink.break_off()
         else:
-            self._sink.write_response(500, FAILURE_HEADERS, FAILURE_BODY, False)
+            self._sink.write_response(status, FAILURE_HEADERS, body, False)
 
 
 def _unexpected(kind: object, response: Response) -> str:
+    note = extension_note(kind)
+    if response is _UNSTARTED:
+        return f"the application sent {kind!r} first; ASGI asks for 'http.response.start'{note}"
     if response is _COMPLETE:
-        return f"the application sent {kind!r} after its response was complete"
-    return f"the application sent {kind!r}; ASGI asks for 'http.response.body' after 'http.response.start'"
+        return f"the application sent {kind!r} after its response was complete{note}"
+    return f"the application sent {kind!r}; ASGI asks for 'http.response.body' after 'http.response.start'{note}"
 
 
 def _is_event_stream(headers: Headers) -> bool:

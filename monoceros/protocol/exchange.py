@@ -4,6 +4,7 @@ Knows no transport and no log. The rule it keeps: what costs something is worked
 sent is shown as it was sent, not as an application meant it.
 """
 
+import asyncio
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any
 
 from monoceros.asgi import Headers, Scope
 from monoceros.errors import RequestError
+from monoceros.wire.proxy_protocol import Ends
 from monoceros.wire.response import DefaultFields, encode_head, encode_switch
 from monoceros.wire.target import split_absolute
 
@@ -19,19 +21,25 @@ UNANSWERED = 499
 this is the one that nginx made customary."""
 
 
+def _nothing_known(transport: asyncio.Transport) -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Observer:
-    """Who wants to know of requests. What it raises is logged.
+    """Who wants to know of requests. What one of them raises is logged, and the others are told all the same.
 
     Attributes:
         ended: told of each request that is over, whatever became of it.
-        began: told of each request before an application is called, or None.
+        began: told of each request before an application is called.
         clock: tells the time in seconds.
+        delivered: tells how many of the octets written to a transport have reached its peer; None if that isn't known.
     """
 
-    ended: "Callable[[Exchange], None]"
-    began: "Callable[[Exchange], None] | None" = None
+    ended: "tuple[Callable[[Exchange], None], ...]"
+    began: "tuple[Callable[[Exchange], None], ...]" = ()
     clock: Callable[[], float] = time.perf_counter
+    delivered: Callable[[asyncio.Transport], int | None] = _nothing_known
 
 
 class Exchange:
@@ -44,14 +52,17 @@ class Exchange:
         fields: those of the request, with names in lower case.
         scope: what the application was given. It may have changed it.
         peer: the address at the other end of the connection; None where it has none.
+        ends: those of the connection that was forwarded on this one, as a PROXY header names them; None without one.
         root_path: the path the application is mounted below.
         line: the request line of a refused head, as far as it came; b"" if none came.
         refused: the head was refused, and no application was asked.
 
     Attributes:
         status: of the response; 101 for a session; `UNANSWERED` if there was none. Before the end it may be 0.
-        octets: of content that were written: none after a HEAD, chunk sizes not counted; of frames for a session.
-        seconds: from the head of the request to the end of the response, or of the session.
+        octets: of content that were written: none after a HEAD, chunk sizes not counted; of frames for a session. Those
+            that are known not to have reached the peer don't count.
+        seconds: from the head of the request until the transport has taken the end of the response, or the connection
+            of the session has ended.
         cut_off: the response, or the session, wasn't complete when its connection ended.
         note: for the observer's own use.
     """
@@ -64,6 +75,7 @@ class Exchange:
         "_switches",
         "began_at",
         "cut_off",
+        "ends",
         "fields",
         "line",
         "method",
@@ -92,6 +104,7 @@ class Exchange:
         version: str = "",
         fields: Headers | None = None,
         peer: tuple[Any, ...] | None = None,
+        ends: Ends | None = None,
         root_path: str = "",
         line: bytes = b"",
         refused: bool = False,
@@ -103,6 +116,7 @@ class Exchange:
         self.version = version
         self.fields = fields if fields is not None else []
         self.peer = peer
+        self.ends = ends
         self.root_path = root_path
         self.line = line
         self.refused = refused
@@ -199,15 +213,25 @@ class Exchange:
         """The head says that the connection ends with this response."""
         self._closes = True
 
-    def end(self, now: float, *, cut_off: bool) -> None:
+    def lose(self, octets: int, whole: int) -> None:
+        """The end of what was written is known not to have reached the peer.
+
+        Arguments:
+            octets: how many of it, framing included.
+            whole: octets of the whole answer, with head and framing. What is between the content of chunks is taken to
+                be spread evenly.
+        """
+        if any(name == b"transfer-encoding" for name, _ in self.response_fields):
+            octets = octets * self.octets // max(whole, 1)
+        self.octets = max(self.octets - octets, 0)
+
+    def end(self, now: float) -> None:
         """It is over.
 
         Arguments:
             now: the time by the observer's clock.
-            cut_off: see the attribute.
         """
         self.seconds = max(now - self.began_at, 0.0)
-        self.cut_off = cut_off
         self.status = self.status or UNANSWERED
 
     def _origin_form(self) -> bytes:

@@ -5,21 +5,21 @@ request at a time, in order (RFC 9112, section 9.3.2); one deadline.
 """
 
 import asyncio
-import logging
+import math
 from collections.abc import Callable
 
 from monoceros.errors import RequestError
-from monoceros.protocol.answering import Answering
+from monoceros.protocol.answering import LINGER, Answering
+from monoceros.protocol.complaints import Kind
 from monoceros.protocol.connection import GOODBYE, drop
-from monoceros.protocol.context import NEVER, Context
+from monoceros.protocol.context import NEVER, Context, Wait
 from monoceros.protocol.cycle import HTTPCycle
+from monoceros.protocol.pace import Pace
 from monoceros.protocol.scope import fill_scope, turn_into_websocket
 from monoceros.protocol.session import WebSocketSession
 from monoceros.wire.framing import PLAIN, Traits
 from monoceros.wire.handshake import read_upgrade, wants_websocket
 from monoceros.wire.reader import Reading, RequestReader
-
-logger = logging.getLogger("monoceros.error")
 
 UNREAD_BODY = 1 << 20
 """Octets of a body that nobody read which are skipped to keep the connection; with more to come it is closed."""
@@ -30,20 +30,25 @@ _BODY, _ANSWER = Reading.BODY, Reading.ANSWER
 class HTTP1Connection(Answering):
     """See the module."""
 
-    __slots__ = ("_feed", "_head_begun", "_skipped")
+    __slots__ = ("_feed", "_head_begun", "_received", "_skipped", "_upload")
+
+    _feed: Callable[[bytes], None]
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        self._reader = RequestReader(self, context.make_parser(), context.limits)
-        self._feed: Callable[[bytes], None] = self._reader.feed
         self._head_begun = False
+        self._received = 0
         self._skipped = 0
+        self._upload: Pace | None = None
 
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take a connection that was accepted; its first request must come in time."""
         super().connection_made(transport)
+        # Not before: the reader knows this connection, and nobody would part them if a TLS handshake came to nothing.
+        self._reader = RequestReader(self, self._context.make_parser(), self._context.limits)
+        self._feed = self._reader.feed
         self._await_head()
 
     def data_received(self, data: bytes) -> None:
@@ -92,9 +97,11 @@ class HTTP1Connection(Answering):
         plain = traits is PLAIN
         if not plain:
             scope["http_version"] = traits.http_version
+            if traits.length:
+                context.watched.add(self)
             if self._filter_names is not None:
                 self._filter_names(fields)
-        self.deadline = NEVER
+        self.deadline = context.request_deadline
         self._head_begun = False
         self._method = method
         self._target = target
@@ -112,6 +119,7 @@ class HTTP1Connection(Answering):
 
     def body_received(self, data: bytes) -> None:
         """Hand content to the cycle, or skip what nobody will read."""
+        self._received += len(data)
         if self._cycle is not None:
             self._cycle.body_received(data)
             return
@@ -133,20 +141,74 @@ class HTTP1Connection(Answering):
     # What the server calls.
 
     def deadline_passed(self) -> None:
-        """Close an idle connection, one that lingers, or one whose request head didn't come in time."""
+        """Close an idle connection, one that lingers, or one whose request, or its head, takes too long."""
         self.deadline = NEVER
+        closing = self._transport.is_closing()
         if self._session is not None:
-            self._transport.abort()
+            if self._closing or closing or not self._session.expire():
+                self._transport.abort()
+        elif self._cycle is not None and not closing:
+            self._cycle.expire()
         elif not self._closing and self._reader.has_input:
-            self._reader.stop()
-            self._refuse(RequestError(408, "the request head didn't come in time"))
+            self._give_up_request()
         elif self._context.holds_unsent(self._transport):
             # The peer still reads a response: the connection is idle once it has.
             self.deadline = self._context.tick + max(self._context.keep_alive, 1)
-        elif self._transport.is_closing():
+            self._context.watched.add(self)
+        elif closing:
             self._transport.abort()
         elif not self.spare():
             self.close()
+
+    def second_passed(self) -> None:
+        """Judge how fast the peer sends a body that is due, or takes what was written."""
+        context = self._context
+        uploading = self._reader.state is _BODY
+        downloading = self.write_paused or (not self._serves() and context.holds_unsent(self._transport))
+        if not uploading:
+            self._upload = None
+        if not downloading:
+            self._download = None
+        if not uploading and not downloading:
+            context.watched.discard(self)
+        elif downloading and self._reads_too_slowly():
+            context.complaints.complain(Kind.UNREAD_RESPONSE, "%s doesn't read what it is sent; closing", self.client)
+            self._transport.abort()
+        elif uploading and self._sends_too_slowly():
+            self._give_up_request()
+
+    def waits(self) -> tuple[Wait, float] | None:
+        """See Connection."""
+        served = self._serves()
+        waited = 0.0
+        if self._download is not None and (not served or self._drained is not None):
+            waited = self._download.waited
+        if self._upload is not None and (self._cycle is None or self._cycle.awaits_content):
+            waited = max(waited, self._upload.waited)
+        if waited >= 1:
+            return Wait.STALLED, waited
+        if served:
+            return None
+        if self._closing:
+            kind, patience = Wait.IDLE, LINGER + 1
+        elif self._head_begun:
+            kind, patience = Wait.HEAD, self._context.head_timeout
+        else:
+            kind, patience = Wait.IDLE, self._context.keep_alive
+        # Without a deadline nobody knows, and it may be long.
+        return kind, math.inf if self.deadline == NEVER else self._context.tick + patience - self.deadline
+
+    def make_way(self) -> bool:
+        """See Connection. Who has sent a part of a request is told, as far as that can be."""
+        if self._upload is not None or (self._head_begun and self._reader.has_input):
+            self._give_up_request()
+        elif self._download is None and self.spare():
+            return False
+        if self._context.holds_unsent(self._transport) or self._transport.get_extra_info("sslcontext"):
+            self._transport.abort()
+        else:
+            self._transport.close()
+        return True
 
     def begin_drain(self) -> None:
         """If nothing is being served: wait for a request no longer than a connection is kept alive."""
@@ -165,6 +227,26 @@ class HTTP1Connection(Answering):
             self._transport.abort()
 
     # The life of the connection.
+
+    def _serves(self) -> bool:
+        """Tell whether an application is at work for this connection."""
+        return self._cycle is not None or self._session is not None
+
+    def _sends_too_slowly(self) -> bool:
+        """Tell whether the peer has used up its time to send a body. Called once a second."""
+        received, self._received = self._received, 0
+        if self._upload is None:
+            self._upload = Pace(self._context.body_timeout)
+            return False
+        # While the application takes nothing, or the peer waits for `100 Continue`, it isn't the peer that is late.
+        if self._reading_paused or (self._cycle is not None and self._cycle.expects_continue):
+            return False
+        return self._upload.second_passed(received)
+
+    def _give_up_request(self) -> None:
+        """Wait no longer for the rest of a request: 408 (RFC 9110, section 15.5.9)."""
+        self._reader.stop()
+        self._refuse(RequestError(408, "the request didn't come in time"))
 
     def _request_begun(self) -> None:
         """There is an observer: see `ObservedConnection`."""
@@ -192,7 +274,9 @@ class HTTP1Connection(Answering):
             return False  # RFC 9110, section 7.8: a protocol that isn't offered is ignored
         context = self._context
         if context.websocket is None:
-            logger.warning("WebSocket handshake answered as plain HTTP: WebSockets are off (--ws none)")
+            context.complaints.complain(
+                Kind.PLAIN_HANDSHAKE, "WebSocket handshake answered as plain HTTP: WebSockets are off (--ws none)"
+            )
             return False
         handshake = read_upgrade(self._method, self._traits.http_version, fields)
         turn_into_websocket(self._scope, handshake.subprotocols)

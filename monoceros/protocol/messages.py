@@ -10,6 +10,18 @@ from monoceros.asgi import Headers, Message
 NORMAL = 1000
 """The close code of a session that has done what it was for (RFC 6455, section 7.4.1)."""
 
+# Those that ASGI describes; an application may send what its scope offers, and ours offers none.
+_EXTENSIONS = frozenset(
+    "http.response." + name for name in ("debug", "early_hint", "pathsend", "push", "trailers", "zerocopysend")
+)
+
+
+def extension_note(kind: object) -> str:
+    """Return what else there is to say of a message that isn't expected: that it is of an extension, or nothing."""
+    if isinstance(kind, str) and kind in _EXTENSIONS:
+        return f" ({kind!r} belongs to an extension that scope['extensions'] doesn't offer)"
+    return ""
+
 
 def checked_status(status: object) -> int:
     """Return the status as a plain int: http.HTTPStatus and its like are fine."""
@@ -39,6 +51,16 @@ def checked_text(value: object, key: str) -> str:
     if isinstance(value, str):
         return value
     raise RuntimeError(f"the application sent {key!r} of type {type(value).__name__}; ASGI asks for str")
+
+
+def content_of(message: Message) -> str | bytes:
+    """Return the content of a `websocket.send`; of both, the octets count."""
+    data, text = message.get("bytes"), message.get("text")
+    if data is not None:
+        return checked_bytes(data, "bytes")
+    if text is None:
+        raise RuntimeError("the application sent 'websocket.send' with neither 'bytes' nor 'text'")
+    return checked_text(text, "text")
 
 
 def close_of(message: Message) -> tuple[int, str]:

@@ -6,20 +6,23 @@ those of RFC 6455: the handshake is answered once, a close is sent once, and aft
 
 import asyncio
 import logging
-from collections import deque
 from enum import Enum
 from typing import Any
 
 from monoceros.asgi import Message, Scope
 from monoceros.errors import ClientDisconnected, FrameError, beheaded
+from monoceros.logs.lines import excerpt
+from monoceros.protocol.complaints import Kind
 from monoceros.protocol.context import Context, WebSocketOptions
-from monoceros.protocol.cycle import HTTPCycle, Response
-from monoceros.protocol.messages import NORMAL, checked_bytes, checked_headers, checked_text, close_of
+from monoceros.protocol.denial import Denial
+from monoceros.protocol.inbox import Inbox
+from monoceros.protocol.messages import NORMAL, checked_headers, checked_text, close_of, content_of
+from monoceros.protocol.outbox import Outbox
 from monoceros.protocol.ping import PingTimer
 from monoceros.protocol.scope import client_label, path_label
 from monoceros.protocol.sink import WebSocketSink
 from monoceros.wire.engine import EngineFailure, Event, Pong
-from monoceros.wire.frames import Close
+from monoceros.wire.frames import MAX_REASON, Close
 from monoceros.wire.handshake import Handshake, accept_head
 
 logger = logging.getLogger("monoceros.error")
@@ -44,11 +47,12 @@ class Phase(Enum):
     OPEN = "messages flow"
     REFUSED = "the handshake was answered with a response; there is no WebSocket"
     CLOSING = "a close was sent; the peer's is awaited"
+    LOST = "the peer is gone; what it had sent before isn't told yet"
     CLOSED = "the peer has closed, or is gone"
 
 
 _CONNECTING, _DENYING, _REFUSED = Phase.CONNECTING, Phase.DENYING, Phase.REFUSED
-_OPEN, _CLOSING, _CLOSED = Phase.OPEN, Phase.CLOSING, Phase.CLOSED
+_OPEN, _CLOSING, _LOST, _CLOSED = Phase.OPEN, Phase.CLOSING, Phase.LOST, Phase.CLOSED
 
 
 class WebSocketSession:
@@ -69,12 +73,12 @@ class WebSocketSession:
         "_early",
         "_engine",
         "_handshake",
-        "_options",
+        "_inbox",
+        "_limit",
+        "_outbox",
         "_pings",
-        "_queue",
         "_scope",
         "_sink",
-        "_waiter",
         "phase",
         "task",
     )
@@ -86,15 +90,15 @@ class WebSocketSession:
         self._context = context
         self._scope = scope
         self._handshake = handshake
-        self._options = options
+        self._limit = options.max_queue
         self._engine = options.make_engine()
-        self._early = b""
-        self._queue: deque[Message] = deque([{"type": "websocket.connect"}])
-        self._waiter: asyncio.Future[None] | None = None
+        self._early = bytearray()
+        self._inbox = Inbox(context.loop, options.max_queue, self._read_on)
+        self._outbox = Outbox(context.turn, sink.write_frames)
         self._pings = PingTimer(
             context.loop, options.ping_interval, options.ping_timeout, self._ping, self._pong_missing
         )
-        self._denial: HTTPCycle | None = None
+        self._denial: Denial | None = None
         self._dismissed = False
         self.phase = _CONNECTING
         self.task: asyncio.Task[None] | None = None
@@ -103,30 +107,17 @@ class WebSocketSession:
         """Call the application, and see that its session comes to an end."""
         context = self._context
         try:
-            result: Any = await context.app(self._scope, self.receive, self.send)  # type: ignore[func-returns-value]
+            result: Any = await context.app(self._scope, self._inbox.receive, self.send)  # type: ignore[func-returns-value]
         except BaseException as exc:  # noqa: BLE001 - whatever it raises is logged and answered
             self._application_raised(exc)
         else:
             self._application_returned(result)
         finally:
             context.running.discard(self)
+            if self.phase is _LOST:
+                self._closed(ABNORMAL, "")
 
     # What the application calls.
-
-    async def receive(self) -> Message:
-        """Return the next `websocket.*` message; `websocket.disconnect` is the last one, again and again."""
-        queue = self._queue
-        while not queue:
-            waiter = self._waiter
-            if waiter is None:
-                waiter = self._waiter = self._context.loop.create_future()
-            await asyncio.shield(waiter)
-        message = queue[0]
-        if message["type"] != "websocket.disconnect":
-            queue.popleft()
-            if len(queue) < self._options.max_queue:
-                self._sink.resume_reading()
-        return message
 
     async def send(self, message: Message) -> None:
         """Take `websocket.accept`, `.send`, `.close` or `websocket.http.response.*`.
@@ -139,7 +130,18 @@ class WebSocketSession:
         phase = self.phase
         if phase is _OPEN:
             if kind == "websocket.send":
-                self._sink.write_frames(self._encode(message))
+                text = message.get("text")
+                if type(text) is not str or message.get("bytes") is not None:
+                    text = content_of(message)
+                frame = self._engine.encode_text(text) if isinstance(text, str) else self._engine.encode_binary(text)
+                # The answer to a message that came alone is written straight away: another turn for it would cost more
+                # than the writes of the few that go on sending.
+                if self._inbox.lone and not self._outbox.frames:
+                    self._inbox.lone = False
+                    self._sink.write_frames(frame)
+                else:
+                    self._outbox.hold(frame)
+                    self._sink.frames_are_held()
                 if self._sink.write_paused:
                     await self._sink.drain()
             elif kind == "websocket.close":
@@ -153,7 +155,7 @@ class WebSocketSession:
             await self._deny(kind, message)
         elif phase is _CONNECTING:
             self._answer_handshake(kind, message)
-        elif phase is _CLOSED or self._dismissed:
+        elif phase is _CLOSED or phase is _LOST or self._dismissed:
             raise ClientDisconnected("the WebSocket is closed")
         else:
             raise RuntimeError(f"the application sent {kind!r} after it had closed the WebSocket")
@@ -162,34 +164,47 @@ class WebSocketSession:
 
     def feed(self, data: bytes) -> None:
         """Take bytes from the peer; those that come before the handshake is answered wait for it."""
-        if self.phase is _CONNECTING:
-            self._early += data
-            if len(self._early) > EARLY_DATA:
-                self._sink.pause_reading()
-            return
-        if self.phase is not _OPEN and self.phase is not _CLOSING:
-            return
+        engine = self._engine
+        if self.phase is not _OPEN:
+            if self.phase is _CONNECTING:
+                self._early += data
+                if len(self._early) > EARLY_DATA:
+                    self._sink.pause_reading()
+            if self.phase is not _CLOSING and self.phase is not _LOST:
+                return
         try:
-            events = self._engine.feed(data)
-        except FrameError as failure:
-            self._events_received(failure.events if isinstance(failure, EngineFailure) else [])
+            events = engine.feed(data, self._limit)
+        except EngineFailure as failure:
+            self._complain(failure)
+            for event in self._inbox.take(failure.events):
+                self._control_received(event)
             self._fail(failure.code, failure.reason)
             return
-        if events:
-            self._events_received(events)
-        reply = self._engine.reply()
-        if reply:
-            self._sink.write_frames(reply)
-        if self.phase is _CLOSED:
-            self._sink.close_within(CLOSE_TIMEOUT)  # for a peer that says good-bye and never reads the rest
-            self._sink.close()
+        for event in self._inbox.take(events):
+            self._control_received(event)
+        if engine.owed and not self._sink.write_paused:
+            self._outbox.flush(engine.reply())
+        if self._inbox.full and self.phase is not _CLOSING:
+            self._sink.pause_reading()
+        elif engine.stopped:
+            # There are more frames than one peer may keep the loop for: the others first.
+            self._sink.pause_reading()
+            self._context.loop.call_soon(self._read_on)
 
     def connection_lost(self) -> None:
-        """The peer is gone without a closing handshake."""
-        self._closed(ABNORMAL, "")
+        """The peer is gone without a closing handshake. What it had sent is still told, as the application asks."""
+        self._outbox.close()
+        if self.phase is _OPEN and self._engine.stopped:
+            self.phase = _LOST
+            self._pings.end()
+            self._context.request_ended()
+        else:
+            self._closed(ABNORMAL, "")
 
     def tick(self) -> None:
         """A second has passed. Pings keep a timer of their own, for their interval may be a fraction of it."""
+        if self._engine.owed and self.phase is _OPEN and not self._sink.write_paused:
+            self._outbox.flush(self._engine.reply())  # to pings that came while the peer didn't read
         if self._denial is not None and self.phase is _DENYING:
             self._denial.tick()
 
@@ -202,6 +217,16 @@ class WebSocketSession:
             self._dismissed = True
             self._refuse(503)
 
+    def expire(self) -> bool:
+        """Refuse a handshake whose application has taken longer than it may. Return False if it has answered."""
+        if self.phase is not _CONNECTING:
+            return False
+        logger.error("%s: not answered within %g s; ending it", self.describe(), self._context.request_timeout or 0)
+        self._refuse(503)
+        if self.task is not None:
+            self.task.cancel("the handshake has taken longer than it may")
+        return True
+
     def cut_off(self) -> None:
         """Wait no longer for the peer's close, nor for the application to notice it."""
         self._sink.abort()
@@ -210,7 +235,7 @@ class WebSocketSession:
 
     def describe(self) -> str:
         """Return the path, for the log."""
-        return f"WebSocket {path_label(self._scope)}"
+        return f"WebSocket {excerpt(path_label(self._scope))}"
 
     # The handshake.
 
@@ -239,7 +264,7 @@ class WebSocketSession:
         self._log(None)
         self.phase = _OPEN
         self._pings.start()
-        early, self._early = self._early, b""
+        early, self._early = bytes(self._early), bytearray()
         if len(early) > EARLY_DATA:
             self._sink.resume_reading()
         if early:
@@ -251,30 +276,24 @@ class WebSocketSession:
         self.phase = _REFUSED
         body = b"Internal Server Error" if status == 500 else b""
         self._sink.write_response(status, _FAILURE_HEADERS, body, False)
-        self._push_disconnect(ABNORMAL, "")
+        self._inbox.end(ABNORMAL, "")
 
     async def _deny(self, kind: object, message: Message) -> None:
         """Answer the handshake with the application's own response, as any request is answered."""
         denial = self._denial
         if denial is None:
             self.phase = _DENYING
-            denial = self._denial = HTTPCycle(self._sink, self._context, {**self._scope, "method": "GET"}, True, False)
-        before = denial.response
-        wanted = "websocket.http.response." + ("start" if before is Response.UNSTARTED else "body")
-        if kind != wanted:
-            raise RuntimeError(
-                f"the application sent {kind!r} while it denies the handshake with a response; ASGI asks for {wanted!r}"
-            )
-        await denial.send({**message, "type": wanted.removeprefix("websocket.")})
-        if before is Response.HELD:
-            self._log(denial.status)
-        if denial.response is Response.COMPLETE and self.phase is _DENYING:
+            denial = self._denial = Denial(self._sink, self._context, self._scope)
+        status = await denial.send(kind, message)
+        if status is not None:
+            self._log(status)
+        if denial.complete and self.phase is _DENYING:
             self.phase = _REFUSED
-            self._push_disconnect(ABNORMAL, "")
+            self._inbox.end(ABNORMAL, "")
 
     def _deny_no_more(self) -> None:
         """The application left before its response was complete."""
-        if self._denial is not None and self._denial.response is Response.STREAMING:
+        if self._denial is not None and self._denial.streams:
             self._sink.break_off()
         else:
             self._refuse(500)
@@ -284,81 +303,72 @@ class WebSocketSession:
         if log is not None:
             log(client_label(self._scope), path_label(self._scope), status)
 
+    def _complain(self, failure: FrameError) -> None:
+        client, path = client_label(self._scope), path_label(self._scope)
+        message = '%s - "WebSocket %s" failed: %s (close code %d)'
+        self._context.complaints.complain(Kind.FAILED_WEBSOCKET, message, client, path, failure.reason, failure.code)
+
     # Messages.
 
-    def _encode(self, message: Message) -> bytes:
-        data = message.get("bytes")
-        if data is not None:
-            return self._engine.encode_binary(data if type(data) is bytes else checked_bytes(data, "bytes"))
-        text = message.get("text")
-        if text is None:
-            raise RuntimeError("the application sent 'websocket.send' with neither 'bytes' nor 'text'")
-        return self._engine.encode_text(text if type(text) is str else checked_text(text, "text"))
+    def _control_received(self, event: Event) -> None:
+        if isinstance(event, Pong):
+            self._pings.pong_received(event.payload)
+        elif isinstance(event, Close):
+            self._closed(event.code, event.reason)
+            self._outbox.flush(self._engine.reply())
+            self._sink.close_within(CLOSE_TIMEOUT)  # for a peer that says good-bye and never reads the rest
+            self._sink.close()
 
-    def _events_received(self, events: list[Event]) -> None:
-        for event in events:
-            if isinstance(event, str):
-                self._push({"type": "websocket.receive", "text": event})
-            elif isinstance(event, bytes):
-                self._push({"type": "websocket.receive", "bytes": event})
-            elif isinstance(event, Pong):
-                self._pings.pong_received(event.payload)
-            elif isinstance(event, Close):
-                self._closed(event.code, event.reason)
-
-    def _push(self, message: Message) -> None:
-        if self.phase is not _OPEN:
+    def _read_on(self) -> None:
+        """Go on with what was read, and then with reading: the application has made room, or others had their turn."""
+        if self._inbox.full and self.phase is not _CLOSING:
             return
-        self._queue.append(message)
-        if len(self._queue) >= self._options.max_queue:
-            self._sink.pause_reading()
-        self._wake()
-
-    def _push_disconnect(self, code: int, reason: str) -> None:
-        if not self._queue or self._queue[-1]["type"] != "websocket.disconnect":
-            self._queue.append({"type": "websocket.disconnect", "code": code, "reason": reason})
-        self._wake()
-
-    def _wake(self) -> None:
-        waiter, self._waiter = self._waiter, None
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
+        if self._engine.stopped:
+            self.feed(b"")
+        if self._engine.stopped or (self._inbox.full and self.phase is not _CLOSING):
+            return
+        if self.phase is _LOST:
+            self._closed(ABNORMAL, "")
+        self._sink.resume_reading()
 
     # The end.
 
     def _close(self, code: int, reason: str) -> None:
         """Send a close frame; the peer answers with its own, or is cut off (RFC 6455, section 7.1.1)."""
+        if len(reason.encode("utf-8", "replace")) > MAX_REASON:
+            logger.warning("%s: the reason of its close is cut: it has room for 123 octets", self.describe())
         frame = self._engine.encode_close(code, reason)
         self.phase = _CLOSING
         self._pings.stop()
-        self._sink.write_frames(frame)
+        self._outbox.flush(frame)
         self._sink.close_within(CLOSE_TIMEOUT)
         # The peer's answer must be heard, however many messages the application has left unread.
         self._sink.resume_reading()
-        self._push_disconnect(code, reason)
+        self._inbox.end(code, reason)
+        if self._engine.stopped:
+            self.feed(b"")
 
     def _fail(self, code: int, reason: str) -> None:
         """Fail the connection (RFC 6455, section 7.1.7)."""
         frame = self._engine.encode_close(code, reason)
-        reply = self._engine.reply()
         self._closed(code, reason)
-        self._sink.write_frames(reply + frame)
+        self._outbox.flush(self._engine.reply() + frame)
         self._sink.linger()
 
     def _closed(self, code: int, reason: str) -> None:
         if self.phase is _CLOSED:
             return
-        refused = self.phase is _REFUSED
+        counted = self.phase is _REFUSED or self.phase is _LOST
         self.phase = _CLOSED
         self._pings.end()
-        self._push_disconnect(code, reason)
-        if not refused:
+        self._inbox.end(code, reason)
+        if not counted:
             self._context.request_ended()
 
     def _application_raised(self, exc: BaseException) -> None:
         cancelled = isinstance(exc, asyncio.CancelledError)
         # What another session's `send` raised is this application's failure; its own says that there is no one left.
-        if (cancelled or isinstance(exc, ClientDisconnected)) and self.phase in (_REFUSED, _CLOSING, _CLOSED):
+        if (cancelled or isinstance(exc, ClientDisconnected)) and self.phase in (_REFUSED, _CLOSING, _LOST, _CLOSED):
             return
         if cancelled:
             logger.error("%s: cancelled before it was closed", self.describe())
@@ -383,7 +393,7 @@ class WebSocketSession:
         self._sink.write_frames(self._engine.encode_ping(payload))
 
     def _pong_missing(self) -> None:
-        if len(self._queue) >= self._options.max_queue:
+        if self._inbox.full:
             # Reading is paused: the pong may wait behind messages that the application hasn't made room for.
             self._pings.restart()
             return

@@ -57,6 +57,9 @@ class WebSocketSink(ResponseSink, Protocol):
     def write_frames(self, data: bytes) -> None:
         """Write encoded frames."""
 
+    def frames_are_held(self) -> None:
+        """Frames wait to be written: pause writing if the peer is gone, or who never waits would keep that from him."""
+
     def close_within(self, seconds: float) -> None:
         """Close the connection if the peer hasn't done so in `seconds`."""
 

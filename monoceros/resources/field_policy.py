@@ -10,6 +10,7 @@ from functools import partial
 
 from monoceros.asgi import Headers, Scope
 from monoceros.errors import RequestError
+from monoceros.resources.forwarded import ForwardedFields
 from monoceros.resources.proxy import EVERYONE, TrustedHops
 
 Rewrite = Callable[[Scope], None]
@@ -33,7 +34,7 @@ class FieldPolicy:
 
     Arguments:
         hops: the peers that are trusted.
-        reads_forwarded: what trusted peers say of client and scheme counts.
+        forwarded: reads what they say; None if it doesn't count.
         underscores: what becomes of fields with an underscore in their names.
         spared: names of such fields, in any case, that trusted peers may send nevertheless; `*` is all.
     """
@@ -41,13 +42,13 @@ class FieldPolicy:
     def __init__(
         self,
         hops: TrustedHops,
+        forwarded: ForwardedFields | None,
         *,
-        reads_forwarded: bool = True,
         underscores: Underscores = Underscores.PASS,
         spared: Iterable[str] = (),
     ) -> None:
         self._hops = hops
-        self._reads_forwarded = reads_forwarded
+        self._forwarded = forwarded
         self._underscores = underscores
         names = set(spared)
         self._spares_all = EVERYONE in names
@@ -59,7 +60,7 @@ class FieldPolicy:
         Arguments:
             host: the peer's address; None for a peer of a unix socket, which has none.
         """
-        return self._hops.rewrite if self._reads_forwarded and self._hops.trusts(host) else None
+        return self._forwarded.rewrite if self._forwarded is not None and self._hops.trusts(host) else None
 
     def name_filter(self, host: str | None) -> Filter | None:
         """Return what is done to the fields of a peer's requests for their names, or None if that is nothing.

@@ -1,15 +1,16 @@
-"""Which peers may speak for others, and what they say: X-Forwarded-For, and X-Forwarded-Proto or fields like it.
+"""Which peers may speak for others, and for whom they speak: addresses of hops, and the way from one to the next.
 
-Knows addresses and a few header fields; no connection. The rule it keeps: a header is believed as far as the hops that
-wrote it are trusted, read from the nearest one outwards, and what can't be understood is not trusted.
+Knows addresses; no connection, and of header fields only how they write a hop. The rule it keeps: what hops say is
+believed as far as they are trusted, read from the nearest one outwards, and what can't be understood is not trusted.
 """
 
 import functools
 import ipaddress
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable
 
-from monoceros.asgi import Address, Scope
-from monoceros.errors import RequestError, UsageError
+from monoceros.asgi import Address
+from monoceros.errors import UsageError
 
 _IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -17,25 +18,25 @@ EVERYONE = "*"
 # nginx calls a peer without an address by this name, too.
 UNIX_PEERS = "unix:"
 
-_CLIENTS = b"x-forwarded-for"
-_SCHEME = b"x-forwarded-proto"
-_SCHEMES = frozenset({"http", "https", "ws", "wss"})
-_WEBSOCKET_SCHEMES = {"http": "ws", "https": "wss"}
+SOMEBODY: Address = ("unknown", 0)
+"""A client whose address was told and can't be understood; RFC 7239, section 6.2, has the word."""
 
+# What an address, a name and RFC 7239's obfuscated identifiers are written with, a port included. A hop is shown in
+# logs and compared by applications: what else may stand in a field has no place there.
+_HOP = re.compile(r"[A-Za-z0-9._:%\[\]-]{1,261}")
+_OBFUSCATED_PORT = re.compile(r":_[A-Za-z0-9._-]+\Z")
 _LONGEST_HOST = 253  # characters of a DNS name (RFC 1035, section 2.3.4, less the root); an address has fewer
 _REMEMBERED = 4096  # verdicts kept: a host is judged in microseconds, but on each request of a proxy chain
 
 
 class TrustedHops:
-    """The proxies that are trusted to name the client, and the way a forwarded request is read with them.
+    """The proxies that are trusted to name the client.
 
     Arguments:
         trusted: addresses, networks and names, as a list or joined by commas. `*` trusts every peer, `unix:` those of
             a unix socket, which have no address. Any other entry that is neither address nor network is a name that a
-            hop in X-Forwarded-For may bear.
+            hop may bear.
         option: where they were written, for the message.
-        secure: the fields by which trusted peers tell the scheme, each with the value that means https; any other
-            value means http. None: X-Forwarded-Proto holds the scheme itself.
 
     Raises:
         UsageError: an entry with a slash that is no network; says what to write instead.
@@ -45,7 +46,6 @@ class TrustedHops:
         self,
         trusted: str | Iterable[str],
         option: str = "--forwarded-allow-ips (or FORWARDED_ALLOW_IPS)",
-        secure: Mapping[str, str] | None = None,
     ) -> None:
         entries = [entry.strip() for entry in (trusted.split(",") if isinstance(trusted, str) else trusted)]
         self._everyone = EVERYONE in entries
@@ -57,15 +57,12 @@ class TrustedHops:
             if "/" in entry:
                 self._networks.append(_network(entry, option))
                 continue
-            try:
-                self._addresses.add(_unmapped(ipaddress.ip_address(entry)))
-            except ValueError:
+            address = _address(entry)
+            if address is None:
                 self._names.add(entry)
+            else:
+                self._addresses.add(_unmapped(address))
         self._trusts_host = functools.lru_cache(maxsize=_REMEMBERED)(self._judge)
-        self._secure: dict[bytes, bytes] | None = None
-        if secure is not None:
-            self._secure = {name.lower().encode("latin-1"): value.encode("latin-1") for name, value in secure.items()}
-        self._read = frozenset({_CLIENTS, _SCHEME} if self._secure is None else {_CLIENTS, *self._secure})
 
     def trusts(self, host: str | None) -> bool:
         """Tell whether a peer is trusted.
@@ -93,59 +90,50 @@ class TrustedHops:
         """
         hops = forwarded_for.split(",")
         if not self._everyone:
-            for hop in reversed(hops):
-                host, port = _host_and_port(hop.strip())
-                if not host:
-                    return None
-                if not self.trusts(host):
-                    return host, port
-        host, port = _host_and_port(hops[0].strip())
-        return (host, port) if host else None
-
-    def rewrite(self, scope: Scope) -> None:
-        """Put into the scope of a request what its trusted peer says: `scheme` and `client`.
-
-        Arguments:
-            scope: of type "http" or "websocket", of a connection whose peer is trusted; changed in place.
-
-        Raises:
-            RequestError: 400: fields that tell the scheme contradict each other.
-        """
-        hops: list[bytes] = []
-        told: list[tuple[bytes, bytes]] = []
-        read = self._read
-        for name, value in scope["headers"]:
-            if name in read:
-                if name == _CLIENTS:
-                    hops.append(value)
-                else:
-                    told.append((name, value))
-        scheme = self._scheme_of(told) if told else ""
-        if scheme:
-            scope["scheme"] = _WEBSOCKET_SCHEMES.get(scheme, scheme) if scope["type"] == "websocket" else scheme
-        if hops:
-            client = self.client_of(b",".join(hops).decode("latin-1"))
-            if client is not None:
-                scope["client"] = client
-
-    def _scheme_of(self, told: list[tuple[bytes, bytes]]) -> str:
-        """Return the scheme that the fields which tell it say, "" if it is none."""
-        if self._secure is None:
-            scheme = told[-1][1].decode("latin-1").strip()
-            return scheme if scheme in _SCHEMES else ""
-        schemes = {"https" if value == self._secure[name] else "http" for name, value in told}
-        if len(schemes) > 1:
-            names = b", ".join(name for name, _ in told).decode("latin-1")
-            raise RequestError(400, f"the fields that tell the scheme contradict each other: {names}")
-        return schemes.pop()
+            for text in reversed(hops):
+                hop = read_hop(text)
+                if hop is None or not self.trusts(hop[0]):
+                    return hop or _nobody(text)
+        return read_hop(hops[0]) or _nobody(hops[0])
 
     def _judge(self, host: str) -> bool:
-        try:
-            address = ipaddress.ip_address(host)
-        except ValueError:
+        address = _address(host)
+        if address is None:
             return host in self._names
         plain = _unmapped(address)
         return plain in self._addresses or any(plain in network or address in network for network in self._networks)
+
+
+def read_hop(text: str) -> Address | None:
+    """Read one hop: an address or a name, perhaps with a port; with one, an IPv6 address is in brackets.
+
+    Arguments:
+        text: as X-Forwarded-For has it between its commas, or `for` in Forwarded (RFC 7239, section 6).
+
+    Returns:
+        Host and port, the port 0 if there is none or it is obfuscated. What is written with a hop's characters and is
+        none stays whole, as a name that nobody has. None if it is empty, or has other characters.
+    """
+    hop = text.strip(" \t")
+    if _HOP.fullmatch(hop) is None:
+        return None
+    if ":_" in hop:
+        hop = _OBFUSCATED_PORT.sub("", hop)
+    host, port = _host_and_port(hop)
+    return (host, port) if host else None
+
+
+def _nobody(text: str) -> Address | None:
+    """Return what is known of a client whose hop isn't one: nothing, or that it isn't the peer."""
+    return SOMEBODY if text.strip(" \t") else None
+
+
+def _address(host: str) -> _IPAddress | None:
+    # A zone (RFC 4007) means something only on the machine that has it, and would be passed over in a network.
+    try:
+        return None if "%" in host else ipaddress.ip_address(host)
+    except ValueError:
+        return None
 
 
 def _unmapped(address: _IPAddress) -> _IPAddress:

@@ -105,7 +105,9 @@ def _load_chain(context: ssl.SSLContext, certfile: _Path, keyfile: _Path | None,
     except ssl.SSLError as error:
         raise StartupError(_diagnosis(error, certfile, keyfile, key, asked=asked)) from error
     except ValueError as error:
-        raise StartupError(f"--ssl-keyfile-password can't be used: {error}.") from error
+        # What can't be encoded would be quoted.
+        reason = "it isn't text" if isinstance(error, UnicodeError) else error
+        raise StartupError(f"--ssl-keyfile-password can't be used: {reason}.") from None
 
 
 def _diagnosis(error: ssl.SSLError, certfile: _Path, keyfile: _Path | None, key: str, *, asked: bool) -> str:

@@ -7,22 +7,21 @@ a connection that can't be held now waits in the backlog; it isn't accepted to b
 import asyncio
 import errno
 import logging
+import select
 import ssl
 from collections.abc import Callable, Sequence
 from functools import partial
 from socket import socket
 
 from monoceros.errors import RequestError
+from monoceros.protocol.complaints import Complaints, Kind
+from monoceros.server.pressure import SHARE
 from monoceros.server.proxied import ProxyHeaders
-from monoceros.wire.proxy_protocol import Ends
 
 logger = logging.getLogger("monoceros.error")
 
 BATCH = 16
 """Connections accepted in one turn of the loop. Few, for the next turn belongs to those that are open."""
-
-TLS_HANDSHAKE_TIMEOUT = 10
-"""Seconds a TLS handshake may take."""
 
 TLS_SHUTDOWN_TIMEOUT = 3600
 """Seconds from the close of a TLS connection of ours to its end. The loop doesn't look whether a response is still
@@ -40,12 +39,16 @@ class Acceptor:
         sockets: the first listeners. All are the caller's to close.
         make_protocol: makes the protocol of one connection; where a PROXY header names the ends of that, of these.
         tls: the TLS context, or None.
+        tls_handshake_timeout: seconds a TLS handshake may take.
         tls_shutdown_timeout: seconds the end of a TLS connection may take; None leaves it to the loop.
+        complaints: is told which connections are refused.
         proxied: reads the PROXY header of each connection, or None if there is none to read.
         limit: how many connections may be held at once, or None for any number.
         held: counts the connections that are open.
+        relieve: is asked to close some connections that wait for their peers; returns how many it does.
 
     Attributes:
+        limit: how many connections may be held, or None; `finish` takes it away.
         sockets: the listeners, as they are now.
     """
 
@@ -55,21 +58,28 @@ class Acceptor:
         sockets: Sequence[socket],
         make_protocol: Callable[..., asyncio.BaseProtocol],
         tls: ssl.SSLContext | None = None,
+        tls_handshake_timeout: float = 10,
         tls_shutdown_timeout: float | None = None,
         *,
+        complaints: Complaints,
         proxied: ProxyHeaders | None = None,
         limit: int | None = None,
         held: Callable[[], int] = int,
+        relieve: Callable[[], int] = int,
     ) -> None:
         self._loop = loop
         self._make_protocol = make_protocol
+        self._complaints = complaints
         self._tls = tls
-        self._handshake_timeout = TLS_HANDSHAKE_TIMEOUT if tls is not None else None
+        self._handshake_timeout = tls_handshake_timeout if tls is not None else None
         self._shutdown_timeout = tls_shutdown_timeout if tls is not None else None
         self._proxied = proxied
-        self._limit = limit
+        self.limit = limit
         self._held = held
-        self._opening: set[asyncio.Task[None]] = set()
+        self._relieve = relieve
+        # In the order in which they came, with the second of it.
+        self._opening: dict[asyncio.Task[None], int] = {}
+        self._seconds = 0
         self._accepting = False
         self._exhausted = False
         self._full = False
@@ -92,7 +102,7 @@ class Acceptor:
 
     def pause(self) -> None:
         """Accept no more; `start` goes on."""
-        self._full = False
+        self._exhausted = self._full = False
         if self._accepting:
             self._accepting = False
             for sock in self.sockets:
@@ -111,13 +121,16 @@ class Acceptor:
             self._loop.remove_reader(sock.fileno())
 
     def make_room(self) -> None:
-        """A connection has ended: go on, if there were as many as may be."""
-        if self._full and not self._is_full():
-            self._full = False
+        """A connection has ended: go on, if there were as many as may be, or no descriptor was left for one more."""
+        if self._finishing:
+            return
+        if self._exhausted or (self._full and not self._is_full()):
+            self._exhausted = self._full = False
             self.start()
 
     def tick(self) -> None:
-        """A second has passed: try again, if there was no descriptor left. Whoever calls `finish` does so by itself."""
+        """A second has passed: try again, if there was no room. Whoever calls `finish` does so by itself."""
+        self._seconds += 1
         if self._finishing:
             return
         if self._exhausted:
@@ -125,6 +138,8 @@ class Acceptor:
             self.start()
         elif not self._full:
             self._said_so = False
+        elif self._somebody_waits():
+            self._make_some_go()
 
     def finish(self) -> bool:
         """Accept no more, after those that wait in the backlog, be they too many: closing would reset them.
@@ -133,9 +148,8 @@ class Acceptor:
         call it again, once another connection may have ended.
         """
         self._finishing = True
-        self._limit = None
+        self.limit = None
         self.pause()
-        self._exhausted = False
         for sock in () if self._finished else self.sockets:
             self._accept(sock, 1 << 16)
         self._finished = not self._exhausted
@@ -148,12 +162,13 @@ class Acceptor:
 
     def _is_full(self) -> bool:
         # One that is just being opened may be counted twice, for a turn of the loop: never one too few.
-        return self._limit is not None and len(self._opening) + self._held() >= self._limit
+        return self.limit is not None and len(self._opening) + self._held() >= self.limit
 
     def _accept(self, sock: socket, most: int) -> None:
         for _ in range(most):
             if self._is_full():
-                self._wait_for_room()
+                if self._somebody_waits():
+                    self._wait_for_room()
                 return
             try:
                 connection, address = sock.accept()
@@ -166,25 +181,44 @@ class Acceptor:
                 return
             connection.setblocking(False)
             task = self._loop.create_task(self._open(connection, address))
-            self._opening.add(task)
-            task.add_done_callback(self._opened)
+            self._opening[task] = self._seconds
+            task.add_done_callback(partial(self._opened, connection))
 
-    def _opened(self, task: "asyncio.Task[None]") -> None:
-        self._opening.discard(task)
+    def _opened(self, connection: socket, task: "asyncio.Task[None]") -> None:
+        if task.cancelled():
+            connection.close()  # it may not have become a transport's, which would close it
+        self._opening.pop(task, None)
         self.make_room()
 
     def _wait_for_room(self) -> None:
-        if not self._said_so:
-            logger.warning("Accepting pauses: limit_connections is reached (%s)", self._limit)
-        self._said_so = True
         self.pause()
         self._full = True
+        if not self._make_some_go() and not self._said_so:
+            logger.warning("Accepting pauses: limit_connections is reached (%s)", self.limit)
+            self._said_so = True
+
+    def _make_some_go(self) -> bool:
+        """Close what waits for its peer. Return whether there was any: then `make_room` is called soon."""
+        if self._relieve():
+            return True
+        slow = [task for task, second in self._opening.items() if second < self._seconds]
+        for task in slow[: 1 + len(slow) // SHARE]:
+            task.cancel()
+        return bool(slow)
+
+    def _somebody_waits(self) -> bool:
+        """Tell whether a connection waits in a backlog."""
+        poll = select.poll()
+        for sock in self.sockets:
+            poll.register(sock, select.POLLIN)
+        return bool(poll.poll(0))
 
     async def _open(self, connection: socket, address: object) -> None:
         make_protocol = self._make_protocol
         try:
             if self._proxied is not None:
-                make_protocol = partial(make_protocol, await self._ends_of(connection, address, self._proxied))
+                host = address[0] if isinstance(address, tuple) else None
+                make_protocol = partial(make_protocol, await self._proxied.read(connection, host))
             await self._loop.connect_accepted_socket(
                 make_protocol,
                 connection,
@@ -193,28 +227,26 @@ class Acceptor:
                 ssl_shutdown_timeout=self._shutdown_timeout,
             )
         except RequestError as exc:
-            logger.warning("A connection from %s was refused: %s", _named(address), exc.reason)
+            self._complaints.complain(
+                Kind.REFUSED_CONNECTION, "A connection from %s was refused: %s", _named(address), exc.reason
+            )
             connection.close()
         except OSError as exc:
             # A peer that doesn't finish its TLS handshake: everyday business on an open port.
             logger.debug("A connection wasn't opened: %s", exc)
             connection.close()
-
-    async def _ends_of(self, connection: socket, address: object, proxied: ProxyHeaders) -> Ends | None:
-        try:
-            return await proxied.read(connection, address[0] if isinstance(address, tuple) else None)
-        except asyncio.CancelledError:
-            connection.close()  # it isn't a transport's yet
-            raise
+            # In it are frames that have what has it, and the buffers of TLS. Thousands would wait for the collector.
+            exc.__traceback__ = None
 
     def _accept_failed(self, exc: OSError) -> None:
         if exc.errno not in _EXHAUSTED:
-            logger.error("Accepting a connection failed: %s", exc)
+            self._complaints.complain(Kind.FAILED_ACCEPT, "Accepting a connection failed: %s", exc)
             return
         if not self._said_so:
             logger.error("Accepting pauses: %s", exc)
-        self._exhausted = self._said_so = True
         self.pause()
+        self._exhausted = self._said_so = True
+        self._make_some_go()
 
 
 def _named(address: object) -> str:

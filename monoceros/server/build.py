@@ -19,22 +19,28 @@ from monoceros.logs.formatters import TRACE_LOG_LEVEL
 from monoceros.logs.lines import websocket_accepted, websocket_refused
 from monoceros.protocol.context import Context, WebSocketOptions
 from monoceros.resources.field_policy import FieldPolicy, Underscores
+from monoceros.resources.forwarded import ForwardedFields
 from monoceros.resources.proxy import TrustedHops
 from monoceros.server.acceptor import TLS_SHUTDOWN_TIMEOUT, Acceptor
 from monoceros.server.crowd import Crowd
 from monoceros.server.foreign import ServerState
+from monoceros.server.pressure import Pressure
 from monoceros.server.proxied import ProxyHeaders
 from monoceros.server.trace import traced
 from monoceros.server.unread import holds_unread
-from monoceros.server.unsent import holds_unsent
+from monoceros.server.unsent import holds_unsent, unsent
 from monoceros.server.witness import Witness, observer_of
+from monoceros.service.descriptors import affordable_connections
 from monoceros.wire.engine import EngineOptions, FrameEngine
-from monoceros.wire.framing import HeadLimits
+from monoceros.wire.limits import RequestLimits
 from monoceros.wire.proxy_protocol import Accepted
 from monoceros.wire.reader import FieldParser
 from monoceros.wire.response import DefaultFields, default_fields
 
 logger = logging.getLogger("monoceros.error")
+
+FOR_EVER = 3e8
+"""Seconds: ten years. The loops know no handshake without a deadline."""
 
 # Where the optional and the heavy parts are, and the library that each needs: imported once they are asked for.
 _PARSERS = {
@@ -81,17 +87,21 @@ def build_context(
         defaults=render_defaults(config),
         create_task=_fresh_task_maker(loop) if config.reset_contextvars else None,
         websocket=_websocket_options(config),
-        limits=HeadLimits(
+        limits=RequestLimits(
             config.limit_request_line,
             config.limit_request_fields,
             config.limit_request_field_size,
             config.limit_request_head,
+            config.limit_request_body,
         ),
     )
     context.root_path = config.root_path
     # A deadline of n seconds may pass up to one late, never early: hence the tick more.
     context.keep_alive = math.ceil(config.timeout_keep_alive) + 1 if config.timeout_keep_alive else 0
     context.lasting = context.keep_alive > 0
+    context.body_timeout = config.timeout_request_body or math.inf
+    context.write_timeout = config.timeout_write or math.inf
+    context.request_timeout = config.timeout_request
     context.head_timeout = math.ceil(config.timeout_request_header) + 1 if config.timeout_request_header else 0
     context.limit_concurrency = config.limit_concurrency
     if isinstance(access_log, AccessLog):
@@ -100,6 +110,7 @@ def build_context(
     context.websocket_log = _log_websocket
     context.holds_unread = holds_unread
     context.holds_unsent = holds_unsent
+    context.unsent = unsent
     policy = _field_policy(config)
     context.rewriter, context.name_filter = policy.rewriter, policy.name_filter
     return context
@@ -140,19 +151,38 @@ def build_acceptor(
         make_protocol: makes the protocol of one connection.
         proxied: what `build_proxy_headers` returned.
     """
+    own = config.http_protocol_class is None
+    limit = _connections(config.limit_connections)
+    pressure = Pressure(limit, lambda: context.connections, context.complaints) if limit else None
     acceptor = Acceptor(
         context.loop,
         sockets,
         make_protocol,
         config.ssl,
-        TLS_SHUTDOWN_TIMEOUT if config.http_protocol_class is None else None,
+        config.timeout_tls_handshake or FOR_EVER,
+        TLS_SHUTDOWN_TIMEOUT if own else None,
+        complaints=context.complaints,
         proxied=proxied,
-        limit=config.limit_connections,
+        limit=limit,
         held=lambda: len(state.connections),
+        relieve=pressure.relieve if own and pressure is not None else int,
     )
-    if config.limit_connections is not None:
+    if limit is not None:
         context.connections = state.connections = Crowd(acceptor.make_room)
     return acceptor
+
+
+def _connections(wanted: int | None) -> int | None:
+    """Return how many connections may be held: as many as wanted, if there are descriptors for them."""
+    affordable = affordable_connections()
+    if wanted is None or affordable is None or wanted <= affordable:
+        return wanted or affordable
+    logger.warning(
+        "--limit-connections %d: the limit on open files leaves room for %d only; raise it (ulimit -n, LimitNOFILE=)",
+        wanted,
+        affordable,
+    )
+    return affordable
 
 
 def render_defaults(config: Config) -> DefaultFields:
@@ -175,9 +205,10 @@ def check(config: Config) -> None:
 
 
 def _field_policy(config: Config) -> FieldPolicy:
+    hops = TrustedHops(config.forwarded_allow_ips)
     return FieldPolicy(
-        TrustedHops(config.forwarded_allow_ips, secure=config.secure_scheme_headers),
-        reads_forwarded=config.proxy_headers,
+        hops,
+        ForwardedFields(hops, config.forwarded_headers, config.secure_scheme_headers) if config.proxy_headers else None,
         underscores=Underscores(config.header_map),
         spared=config.forwarder_headers or (),
     )
@@ -204,7 +235,7 @@ def _websocket_options(config: Config) -> WebSocketOptions | None:
             "the connection that its handshake came on; choose auto, none, websockets or wsproto"
         )
     engine: Callable[[EngineOptions], FrameEngine] = _import(str(config.ws), _ENGINES)
-    options = EngineOptions(max_size=config.ws_max_size, per_message_deflate=config.ws_per_message_deflate)
+    options = EngineOptions(config.ws_max_size, config.ws_max_fragments, config.ws_per_message_deflate)
     return WebSocketOptions(
         make_engine=lambda: engine(options),
         max_queue=config.ws_max_queue,

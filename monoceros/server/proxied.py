@@ -91,4 +91,7 @@ def _wake(waiter: "asyncio.Future[None]") -> None:
 def _skip(connection: socket, size: int) -> None:
     """Take so many octets, all of which have come."""
     while size:
-        size -= len(connection.recv(size))
+        taken = len(connection.recv(size))
+        if not taken:  # a reset can throw away what had come
+            raise ConnectionAbortedError("the peer is gone with what it had sent")
+        size -= taken

@@ -331,6 +331,8 @@ class Server(Steered):
             if self.lifespan is not None:
                 await self.lifespan.end()
         finally:
+            if self._context is not None:
+                self._context.complaints.tick()
             if self._access_log is not None:
                 self._access_log.close()
 

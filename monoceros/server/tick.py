@@ -77,16 +77,21 @@ class Tick:
         context = self._context
         self._timer = context.loop.call_later(TICK, self.pass_second)
         context.tick += 1
+        if context.request_timeout is not None:
+            context.request_deadline = context.in_seconds(context.request_timeout)
         context.defaults = render_defaults(self._config)
         if self._guests is not None:
             self._guests.tick(context.defaults)
         self._beat()
+        context.complaints.tick()
         if self._access_log is not None:
             self._access_log.review()
         for acceptor in self._acceptors:
             acceptor.tick()
         for connection in [each for each in context.connections if each.deadline <= context.tick]:
             connection.deadline_passed()
+        for connection in list(context.watched):
+            connection.second_passed()
         for running in list(context.running):
             running.tick()
         reason = self._recycling.look()

@@ -24,6 +24,12 @@ def holds_unsent(transport: asyncio.Transport) -> bool:
     return encrypted and sys.platform == "linux" and queued(transport, termios.TIOCOUTQ) >= ROOM
 
 
+def unsent(transport: asyncio.Transport) -> int:
+    """Return the octets that the peer hasn't taken yet: in this process, and where the kernel tells, in the kernel."""
+    queued_here = transport.get_write_buffer_size()
+    return queued_here + (queued(transport, termios.TIOCOUTQ) if sys.platform == "linux" else 0)
+
+
 def queued(transport: asyncio.Transport, direction: int) -> int:
     """Return the octets that the kernel holds of a connection; 0 if that can't be told.
 

@@ -7,7 +7,6 @@ class.
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 from monoceros.config import Config
 from monoceros.logs.access import AccessLog, open_access_log
@@ -17,6 +16,7 @@ from monoceros.protocol.context import Context
 from monoceros.protocol.exchange import Exchange, Observer
 from monoceros.protocol.http1 import HTTP1Connection
 from monoceros.protocol.observed import ObservedConnection
+from monoceros.server.delivered import delivered
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +24,8 @@ class Witness:
     """Given to a server before it starts.
 
     Attributes:
-        began: told of each request before an application is called, or None. Must not raise.
-        ended: told of each request that is over, after its line is logged, or None. Must not raise.
+        began: told of each request before an application is called, or None. What it raises is logged.
+        ended: told of each request that is over, after its line is logged, or None. What it raises is logged.
         relay: logs a request whose line isn't written straight to a stream; None has it logged as a record.
         access_logger: where a format's lines go; None for "monoceros.access".
     """
@@ -53,19 +53,12 @@ def open_log(
 
 def observer_of(log: AccessLog | FormattedLog | None, witness: Witness) -> Observer | None:
     """Return who is told of requests, or None if nobody wants to know."""
-    told: list[Callable[[Exchange], None]] = [log.log] if isinstance(log, FormattedLog) else []
-    if witness.ended is not None:
-        told.append(witness.ended)
-    if not told and witness.began is None:
-        return None
-    return Observer(ended=told[0] if len(told) == 1 else partial(_tell, told), began=witness.began)
+    line = log.log if isinstance(log, FormattedLog) else None
+    ended = tuple(tell for tell in (line, witness.ended) if tell is not None)
+    began = () if witness.began is None else (witness.began,)
+    return Observer(ended, began, delivered=delivered) if ended or began else None
 
 
 def connection_of(context: Context) -> HTTP1Connection:
     """Return a new connection, of the class that tells the observer if there is one."""
     return HTTP1Connection(context) if context.observer is None else ObservedConnection(context)
-
-
-def _tell(told: list[Callable[[Exchange], None]], exchange: Exchange) -> None:
-    for tell in told:
-        tell(exchange)

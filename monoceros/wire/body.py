@@ -20,7 +20,7 @@ class BodyReader(Protocol):
         """Return the content in `data`, and what follows the body.
 
         Raises:
-            RequestError: 400, if the body is malformed.
+            RequestError: 400, if the body is malformed; 413, if it is over the limit.
         """
 
 
@@ -53,7 +53,10 @@ _EXTENSION = rb"(?:;[ \t]*" + TOKEN + rb"++(?:=(?:" + TOKEN + rb"++|" + _QUOTED 
 _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})(" + _EXTENSION + rb")\r\n")
 _UNCOUNTED = 16 + len(b"\r\n")
 """Octets of a size line that the budget doesn't count."""
-_TRAILER_LINE = re.compile(TOKEN + rb"++:[^\x00-\x08\x0a-\x1f\x7f]*+\r\n")
+# Never in a trailer: what frames or routes a message (RFC 9110, section 6.5.1). Who merges trailers would obey it.
+_TRAILER_LINE = re.compile(
+    rb"(?!(?i:content-length|transfer-encoding|host):)" + TOKEN + rb"++:[^\x00-\x08\x0a-\x1f\x7f]*+\r\n"
+)
 
 _SIZE, _DATA, _DATA_END, _TRAILERS = range(4)
 
@@ -63,12 +66,14 @@ class ChunkedReader:
 
     Arguments:
         budget: octets of chunk extensions and trailer fields taken together that one body may carry.
+        limit: octets of content that it may have, or None for any number.
     """
 
-    __slots__ = ("_budget", "_line", "_remaining", "_state", "ended")
+    __slots__ = ("_budget", "_left", "_limit", "_line", "_remaining", "_state", "ended")
 
-    def __init__(self, budget: int) -> None:
+    def __init__(self, budget: int, limit: int | None = None) -> None:
         self._budget = budget
+        self._limit = self._left = limit
         self._state = _SIZE
         self._remaining = 0
         self._line = b""
@@ -77,9 +82,8 @@ class ChunkedReader:
     def feed(self, data: bytes) -> tuple[bytes, bytes]:
         """See BodyReader."""
         content: list[bytes] = []
-        if self._line:
-            data = self._line + data
-            self._line = b""
+        data = self._line + data
+        self._line = b""
         at = 0
         size = len(data)
         while at < size:
@@ -118,6 +122,10 @@ class ChunkedReader:
                 raise RequestError(400, "malformed chunk size")
             self._spend(len(match[2]))
             self._remaining = int(match[1], 16)
+            if self._left is not None:
+                self._left -= self._remaining
+                if self._left < 0:
+                    raise RequestError(413, f"content over the limit of {self._limit} octets")
             self._state = _DATA if self._remaining else _TRAILERS
         elif line == b"\r\n":
             self.ended = True

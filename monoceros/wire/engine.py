@@ -30,11 +30,13 @@ class EngineOptions:
 
     Arguments:
         max_size: the largest message accepted, in bytes after inflation. A compressed frame that's larger than this
-            on the wire is refused as well.
+            on the wire, all its fragments together, is refused as well.
+        max_fragments: the largest number of frames in one message.
         per_message_deflate: whether compression (RFC 7692) is agreed to when the client offers it.
     """
 
     max_size: int = 16 * 1024 * 1024
+    max_fragments: int = 131072
     per_message_deflate: bool = True
 
 
@@ -53,7 +55,15 @@ class EngineFailure(FrameError):
 
 
 class FrameEngine(Protocol):
-    """What a WebSocket session knows of its engine. Engines are made by `Engine(EngineOptions(...))`."""
+    """What a WebSocket session knows of its engine. Engines are made by `Engine(EngineOptions(...))`.
+
+    Attributes:
+        owed: what `reply` would return.
+        stopped: `feed` has reached its limit and holds the rest of what it was given: feed it b"" to go on.
+    """
+
+    owed: bytearray
+    stopped: bool
 
     def negotiate(self, offered: bytes) -> str | None:
         """Agree on extensions, before the first `feed`.
@@ -64,15 +74,23 @@ class FrameEngine(Protocol):
         Returns the value of the answer's field, or None for no field. An offer that can't be understood is declined.
         """
 
-    def feed(self, data: bytes) -> list[Event]:
+    def feed(self, data: bytes, limit: int | None = None) -> list[Event]:
         """Decode bytes from the peer.
+
+        Arguments:
+            data: what came; b"" to go on after a stop.
+            limit: events after which to stop, and to do so as well after 64 KiB of messages or some thousand frames;
+                None for no limit.
 
         Returns complete messages and control events in order. After a Close, and after a failure, bytes are ignored.
         Raises EngineFailure, a FrameError, when the connection must fail with its code and reason.
         """
 
     def reply(self) -> bytes:
-        """Return the bytes owed to the peer since the last call: pongs, and the answer to its close."""
+        """Return the bytes owed to the peer since the last call: pongs, and the answer to its close.
+
+        Of more pings than are answered in 16 KiB, the latest are answered (RFC 6455, section 5.5.3).
+        """
 
     def encode_text(self, text: str) -> bytes:
         """Return a text message's frame. Raises RuntimeError once a close was sent or received."""

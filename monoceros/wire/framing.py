@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 from monoceros.errors import RequestError
 from monoceros.wire.fields import AUTHORITY, TOKEN, has_option
+from monoceros.wire.grammar import FIELD_LINES, HEAD, check_line_so_far, fault
+from monoceros.wire.limits import SMALL_HEAD, RequestLimits
 
 CHUNKED = -1
 """The body length of a message with `Transfer-Encoding: chunked`."""
@@ -29,48 +31,25 @@ METHODS = {
     ).split()
 }
 
-_FIELD_LINE = TOKEN + rb"++:[^\x00-\x08\x0a-\x1f\x7f]*+\r\n"
-_FIELD_LINES = re.compile(rb"(?:" + _FIELD_LINE + rb")*+")
-_METHOD_SO_FAR = re.compile(TOKEN + rb"++(?: |\r?\Z)")
-_HEAD = re.compile(
-    rb"(" + TOKEN + rb"{1,32}+) ([!-\"$-~]++) HTTP/1\.([01])\r\n"  # method, target without "#", minor version
-    rb"(?:" + _FIELD_LINE + rb")*+\r\n"
-)
 # The fields that decide something here, over the lower-cased head: one search finds them all. Those that frame the
-# content are found with an underscore too: where a gateway folds both spellings into one, they would decide there.
-_DECIDING = re.compile(rb"\n(host|content[\-_]length|transfer[\-_]encoding|connection|upgrade|expect):[ \t]*([^\r]*)")
+# content are found with other marks than a hyphen too, or with marks around them: where a gateway folds such names into
+# one - an underscore, often - they would decide there.
+_MARK = rb"[^0-9a-z:]"
+_DECIDING = re.compile(
+    rb"\n(host|connection|upgrade|expect|"
+    rb"[^0-9a-z]*+(?:content" + _MARK + rb"++length|transfer" + _MARK + rb"++encoding)" + _MARK + rb"*+):"
+    rb"[ \t]*([^\r]*)"
+)  # fmt: skip
 _HOST = re.compile(AUTHORITY + rb"[ \t]*")
 _LENGTH = re.compile(rb"([0-9]{1,18})[ \t]*")
 # Codings that aren't `chunked`, and then it (RFC 9112, section 6.1).
 _CODINGS = re.compile(rb"(?:(?!chunked[ \t]*,)" + TOKEN + rb"++[ \t]*,[ \t]*)++chunked")
 
-PLAIN_SIZE = 400
-"""Octets up to which no plain head can be over a limit of the default size."""
+_CONTENT_TYPES = re.compile(rb"(?i:\ncontent-type):[ \t]*+([^\r]*)")
 
 # Values of Host found good: most requests to a server name the same few. Bounded, for a peer chooses what it sends.
 _good_hosts: set[bytes] = set()
 _CACHED_HOSTS = 256
-
-
-class HeadLimits(NamedTuple):
-    """How large a request head may be.
-
-    Attributes:
-        line: octets of the request line (414).
-        fields: number of field lines (431).
-        field_size: octets of one field line (431).
-        head: octets of the whole head (431).
-    """
-
-    line: int = 8190
-    fields: int = 100
-    field_size: int = 32768
-    head: int = 65536
-
-    def allows_plain(self) -> bool:
-        """Tell whether a head of PLAIN_SIZE octets is within all limits, however it is made."""
-        shortest = len(b"a:\r\n")
-        return min(self.line, self.field_size, self.head, self.fields * shortest) >= PLAIN_SIZE
 
 
 class Traits(NamedTuple):
@@ -111,15 +90,16 @@ class Head(NamedTuple):
     traits: Traits
 
 
-def judge_head(head: bytes, limits: HeadLimits) -> Head:
+def judge_head(head: bytes, limits: RequestLimits) -> Head:
     """Return what a whole request head (up to and including its empty line) means.
 
     Raises:
-        RequestError: the head is malformed, ambiguous or too large; the status says which.
+        RequestError: the head is malformed, ambiguous or too large, or announces too much content; the status says
+            which.
     """
-    match = _HEAD.fullmatch(head)
+    match = HEAD.fullmatch(head)
     if match is None:
-        raise _fault(head, limits)
+        raise fault(head, limits)
     method, target, minor = match.groups()
     start = match.end(3) + 2
     size = len(head)
@@ -127,7 +107,7 @@ def judge_head(head: bytes, limits: HeadLimits) -> Head:
         raise RequestError(414, f"request line of {start - 2} octets, over the limit of {limits.line}")
     if size > limits.head:
         raise RequestError(431, f"request head of {size} octets, over the limit of {limits.head}")
-    if size > limits.field_size or not limits.allows_plain() or size > PLAIN_SIZE:
+    if size > SMALL_HEAD or not limits.allows_small():
         _check_fields(head[start:], limits)
     known = METHODS.get(method)
     if known is None:
@@ -135,51 +115,52 @@ def judge_head(head: bytes, limits: HeadLimits) -> Head:
     if target[0] != 0x2F or b"\\" in target:
         _check_target_form(method, target)
 
-    traits = _weigh(_DECIDING.findall(head.lower()), minor == b"1")
+    lower = head.lower()
+    traits = _weigh(_DECIDING.findall(lower), minor == b"1")
+    if traits.length:
+        if limits.body is not None and traits.length > limits.body:
+            raise RequestError(413, f"content of {traits.length} octets, over the limit of {limits.body}")
+        if lower.count(b"\ncontent-type:") > 1:
+            _check_content_type(head)
     return Head(known, target, start, traits)
 
 
-def judge_partial_head(head: bytes, scanned: int, limits: HeadLimits) -> None:
-    """Refuse early a head whose end isn't there yet.
+def judge_partial_head(head: bytes, scanned: int, limits: RequestLimits) -> None:
+    """Refuse early a head whose end isn't there yet: a peer that will be refused needn't be waited for.
 
     Arguments:
         head: what came so far.
         scanned: how much of it an earlier call has let pass.
 
     Raises:
-        RequestError: a line that is complete is malformed, or the head is over a limit already.
+        RequestError: what is complete of it is malformed or ambiguous, or the head is over a limit already.
     """
-    fresh = max(0, scanned - 1)
-    line_ends = head.count(b"\r\n", fresh)
-    if head.count(b"\n", fresh) - (head[fresh : fresh + 1] == b"\n" and fresh > 0) != line_ends:
-        raise RequestError(400, "a line of the head ends without CR LF")
-    if head.count(b"\r", fresh) - head.endswith(b"\r") > line_ends:
-        raise RequestError(400, "a bare CR in the head")
-    line = head.find(b"\r\n")
-    if (len(head) if line < 0 else line) > limits.line:
-        raise _long_line(head, limits)
+    line = head.find(b"\n") - 1
+    judged = head.rfind(b"\n", 0, scanned) + 1
+    if not judged:
+        check_line_so_far(head if line < 0 else head[:line], limits)
     if len(head) > limits.head:
         raise RequestError(431, f"request head over the limit of {limits.head} octets")
     if line < 0:
-        if _METHOD_SO_FAR.match(head) is None:
-            raise RequestError(400, "malformed request line")
         return
-    complete = head.rfind(b"\r\n") + 2
-    judged = head.rfind(b"\r\n", 0, scanned) + 2 if scanned > line + 1 else 0
+    complete = head.rfind(b"\n") + 1
     if judged < complete:
         fresh_lines = head[judged:complete]
-        if (_FIELD_LINES.fullmatch(fresh_lines) if judged else _HEAD.fullmatch(fresh_lines + b"\r\n")) is None:
-            raise _fault(head[:complete] + b"\r\n", limits)
+        if (FIELD_LINES.fullmatch(fresh_lines) if judged else HEAD.fullmatch(fresh_lines + b"\r\n")) is None:
+            raise fault(head[:complete] + b"\r\n", limits)
         if head.count(b"\r\n") - 1 > limits.fields:
             raise RequestError(431, f"over the limit of {limits.fields} fields")
+        _weigh(_DECIDING.findall(head[line:complete].lower()), head[line - 1 : line] == b"1", complete=False)
+    if head.find(b"\r", max(complete, scanned - 1), len(head) - 1) >= 0:
+        raise RequestError(400, "a bare CR in the head")
     if head.startswith((b" ", b"\t"), complete):
         raise RequestError(400, "a folded field line")
     if len(head) - head.endswith(b"\r") - complete > limits.field_size:
         raise RequestError(431, f"a field over the limit of {limits.field_size} octets")
 
 
-def _weigh(deciding: list[tuple[bytes, bytes]], new: bool) -> Traits:
-    """Return what the deciding fields say."""
+def _weigh(deciding: list[tuple[bytes, bytes]], new: bool, *, complete: bool = True) -> Traits:
+    """Return what the deciding fields say; of a head that isn't complete, what they say so far."""
     hosts = 0
     lengths: list[bytes] = []
     codings: list[bytes] = []
@@ -202,15 +183,17 @@ def _weigh(deciding: list[tuple[bytes, bytes]], new: bool) -> Traits:
             codings.append(value)
         elif name == b"upgrade":
             upgrade = True
-        elif b"_" in name:
-            raise RequestError(400, "a field of the framing spelt with an underscore")
-        else:
+        elif name == b"expect":
             _check_expectation(value, new)
             expects = True
+        else:
+            raise RequestError(400, f"the field {name.decode()}, which some take for one of the framing")
     # RFC 9112, section 3.2: 400 to an HTTP/1.1 request without Host, and to any with more than one.
-    if hosts != 1 and (new or hosts):
-        raise RequestError(400, "more than one Host field" if hosts else "no Host field")
-    length = _body_length(lengths, codings, new) if lengths or codings else 0
+    if hosts > 1:
+        raise RequestError(400, "more than one Host field")
+    if new and complete and not hosts:
+        raise RequestError(400, "no Host field")
+    length = _body_length(lengths, codings, new, complete) if lengths or codings else 0
     # RFC 9110, sections 7.8 and 10.1.1: an upgrade and an expectation are ignored in an HTTP/1.0 request.
     return Traits(
         "1.1" if new else "1.0",
@@ -233,14 +216,15 @@ def _check_expectation(value: bytes, new: bool) -> None:
         raise RequestError(417, "unknown expectation")
 
 
-def _body_length(lengths: list[bytes], codings: list[bytes], new: bool) -> int:
+def _body_length(lengths: list[bytes], codings: list[bytes], new: bool, complete: bool) -> int:
     """RFC 9112, section 6.3, in its strictest reading."""
     if codings:
         if lengths:
             raise RequestError(400, "both Transfer-Encoding and Content-Length")
         if not new:
             raise RequestError(400, "Transfer-Encoding in an HTTP/1.0 request")
-        if codings == [b"chunked"]:
+        # Which codings there are is known when all lines of the field are there.
+        if codings == [b"chunked"] or not complete:
             return CHUNKED
         # RFC 9112, sections 6.1 and 6.3: 501 to a coding that isn't understood; 400 unless `chunked` is the last one.
         if _CODINGS.fullmatch(b",".join(codings)):
@@ -252,6 +236,12 @@ def _body_length(lengths: list[bytes], codings: list[bytes], new: bool) -> int:
     if match is None:
         raise RequestError(400, "malformed Content-Length")
     return int(match[1])
+
+
+def _check_content_type(head: bytes) -> None:
+    """RFC 9110, section 8.3: which of several is meant, readers differ on. One said twice is one."""
+    if len(set(_CONTENT_TYPES.findall(head))) > 1:
+        raise RequestError(400, "Content-Type fields that differ")
 
 
 def _check_target_form(method: bytes, target: bytes) -> None:
@@ -269,49 +259,10 @@ def _check_target_form(method: bytes, target: bytes) -> None:
         raise RequestError(400, "request target is neither a path nor a URI")
 
 
-def _check_fields(fields: bytes, limits: HeadLimits) -> None:
+def _check_fields(fields: bytes, limits: RequestLimits) -> None:
     lines = fields.split(b"\r\n")[:-2]
     if len(lines) > limits.fields:
         raise RequestError(431, f"{len(lines)} fields, over the limit of {limits.fields}")
     longest = max(map(len, lines), default=0)
     if longest > limits.field_size:
         raise RequestError(431, f"a field of {longest} octets, over the limit of {limits.field_size}")
-
-
-def _long_line(head: bytes, limits: HeadLimits) -> RequestError:
-    """RFC 9112, section 3: 414 to a target that is too long. Without a space there is no target."""
-    if b" " not in head[: limits.line]:
-        return RequestError(400, "malformed request line")
-    return RequestError(414, f"request line over the limit of {limits.line} octets")
-
-
-_REQUEST_LINE = re.compile(rb"(" + TOKEN + rb"+) ([!-~]+) HTTP/([0-9])\.([0-9])")
-
-
-def _fault(head: bytes, limits: HeadLimits) -> RequestError:
-    """Say what is wrong with a head that isn't one, the first fault first. Off the hot path."""
-    line, _, fields = head.partition(b"\r\n")
-    if b"\n" in line or b"\r" in line:
-        return RequestError(400, "a bare CR or LF in the head")
-    if len(line) > limits.line:
-        return _long_line(line, limits)
-    match = _REQUEST_LINE.fullmatch(line)
-    if match is None:
-        return RequestError(400, "malformed request line")
-    if match[3] + match[4] not in (b"10", b"11"):
-        return RequestError(505, f"HTTP version {match[3].decode()}.{match[4].decode()}")
-    if b"#" in match[2]:
-        return RequestError(400, "a fragment in the request target")
-    if len(match[1]) > 32:
-        return RequestError(501, "unknown method")
-    if len(head) > limits.head:
-        return RequestError(431, f"request head of {len(head)} octets, over the limit of {limits.head}")
-    rest = fields.replace(b"\r\n", b"")
-    if b"\n" in rest or b"\r" in rest:
-        return RequestError(400, "a bare CR or LF in the head")
-    for field in fields.split(b"\r\n")[:-2]:
-        if field[:1] in (b" ", b"\t"):
-            return RequestError(400, "a folded field line")
-        if re.fullmatch(_FIELD_LINE, field + b"\r\n") is None:
-            return RequestError(400, "malformed field line")
-    return RequestError(400, "malformed request head")

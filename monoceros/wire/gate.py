@@ -4,6 +4,9 @@ An engine has two readers. This file judges the head of every frame, answers con
 is one frame and came in one piece straight out of the bytes fed: nearly all traffic. The others, fragmented or still
 arriving, are the codec library's, which sees data frames with good heads only; so is compression.
 
+What it is fed it may hold: it stops when it has given as many messages as were asked for, and goes on when it is asked
+again. Each byte is copied a fixed number of times, however it is cut.
+
 The rule it keeps: which bytes are refused, and with which close code, is decided here and not by a library. The
 libraries don't agree: `websockets` takes lengths that aren't minimal and refuses a close amid a fragmented message;
 `wsproto` refuses close code 1014, forgets that a message is compressed when a ping comes between its fragments, and
@@ -55,6 +58,15 @@ WHOLE: Final = (WHOLE_TEXT, WHOLE_BINARY)
 
 INCOMPLETE: Final = -1
 
+BATCH: Final = 65536
+"""Octets of messages, inflated, after which `feed` stops if it was given a limit. One message may exceed it."""
+
+STEPS: Final = 2048
+"""Frames, or halves of those that the library gets, after which it stops as well: milliseconds of the loop's time."""
+
+MAX_OWED: Final = 16384
+"""Octets of answers to pings that are held; of more, the latest are."""
+
 
 class State(enum.Enum):
     """Where a connection stands between its two close frames (RFC 6455, section 7.1)."""
@@ -81,17 +93,22 @@ class GatedEngine(ABC):
     """
 
     __slots__ = (
+        "_at",
         "_compressed",
         "_deflate",
+        "_fragments",
         "_held",
         "_in_message",
         "_left",
+        "_max_fragments",
         "_max_size",
         "_offer_deflate",
-        "_owed",
         "_parts",
         "_room",
         "_state",
+        "_wire_room",
+        "owed",
+        "stopped",
     )
 
     def __init__(self, options: EngineOptions) -> None:
@@ -99,13 +116,19 @@ class GatedEngine(ABC):
         self._offer_deflate = options.per_message_deflate
         self._deflate = False  # negotiated
         self._state = OPEN
-        self._held = b""  # the beginning of a frame: an unfinished head or control frame, at most 131 bytes
+        # What was fed and not read: the beginning of a frame, at most 131 bytes; or, if `feed` has stopped, all of it.
+        self._held = b""
+        self._at = 0  # where in it to go on
+        self.stopped = False
         self._left = 0  # bytes of the current frame that the library hasn't seen yet
         self._in_message = False  # between the fragments of a message
         self._compressed = False  # the current message
         self._room = self._max_size  # bytes by which the current message may still grow
+        self._wire_room = self._max_size  # the same for what comes of it before it is inflated
+        self._max_fragments = options.max_fragments
+        self._fragments = 0  # of the current message
         self._parts: StringIO | bytearray | None = None
-        self._owed = bytearray()
+        self.owed = bytearray()
 
     @abstractmethod
     def negotiate(self, offered: bytes) -> str | None:
@@ -131,32 +154,52 @@ class GatedEngine(ABC):
         both = int.from_bytes(data, sys.byteorder) ^ int.from_bytes(repeated, sys.byteorder)
         return both.to_bytes(length, sys.byteorder)
 
-    def feed(self, data: bytes) -> list[Event]:
+    def feed(self, data: bytes, limit: int | None = None) -> list[Event]:
         """See FrameEngine."""
-        events: list[Event] = []
-        if self._state is FAILED or self._state is CLOSED:
-            return events
+        state = self._state
+        if not self._held and not self._left and state is OPEN and not self._in_message:
+            # One plain message, small and alone: nearly all that ever comes.
+            length = len(data) - 6
+            if 0 <= length <= 125 and length <= self._max_size and data[1] == MASK + length:
+                if data[0] == WHOLE_TEXT:
+                    try:
+                        return [str(self._unmask(data[6:], data[2:6]), "utf-8")]
+                    except UnicodeDecodeError:
+                        pass  # once more, then, the long way, which says what is wrong
+                elif data[0] == WHOLE_BINARY:
+                    return [self._unmask(data[6:], data[2:6])]
+        elif state is FAILED or state is CLOSED:
+            return []
+        at = 0
         if self._held:
-            data = self._held + data
+            if self.stopped and not data:
+                data, at = self._held, self._at
+            else:
+                data = self._held[self._at :] + data
             self._held = b""
+        self._at = 0
+        self.stopped = False
+        events: list[Event] = []
         try:
-            self._read(data, events)
+            self._read(data, at, events, limit)
         except FrameError as error:
             # RFC 6455, section 7.1.7: after _Fail the WebSocket Connection_, data of the peer must not be processed.
             self._state = FAILED if self._state is OPEN else CLOSED
+            self._parts = None
             raise EngineFailure(error.code, error.reason, events) from error
         return events
 
     def reply(self) -> bytes:
         """See FrameEngine."""
-        if not self._owed:
+        if not self.owed:
             return b""
-        owed, self._owed = self._owed, bytearray()
+        owed, self.owed = self.owed, bytearray()
         return bytes(owed)
 
     def encode_text(self, text: str) -> bytes:
         """See FrameEngine."""
-        self._require_open()
+        if self._state is not OPEN:
+            raise _after_close()
         try:
             if self._deflate:
                 return self._encode_compressed(text)
@@ -168,7 +211,8 @@ class GatedEngine(ABC):
 
     def encode_binary(self, data: bytes) -> bytes:
         """See FrameEngine."""
-        self._require_open()
+        if self._state is not OPEN:
+            raise _after_close()
         if self._deflate:
             return self._encode_compressed(data)
         length = len(data)
@@ -188,14 +232,19 @@ class GatedEngine(ABC):
         self._state = CLOSING if self._state is OPEN else CLOSED
         return frame
 
-    def _require_open(self) -> None:
-        # RFC 6455, section 5.5.1: "The application MUST NOT send any more data frames after sending a Close frame."
-        if self._state is not OPEN:
-            raise RuntimeError("the application sent a message after the WebSocket was closed")
-
-    def _read(self, data: bytes, events: list[Event]) -> None:
-        at, end = 0, len(data)
+    def _read(self, data: bytes, at: int, events: list[Event], limit: int | None) -> None:
+        end = len(data)
+        given, octets, steps = 0, BATCH, STEPS
         while at < end:
+            if limit is not None:
+                if len(events) > given:
+                    given, last = len(events), events[-1]
+                    octets -= len(last) if type(last) is bytes or type(last) is str else 0
+                steps -= 1
+                if given >= limit or octets <= 0 or not steps:
+                    self.stopped = True
+                    self._held, self._at = data, at
+                    return
             if self._left:
                 chunk = data[at : at + self._left]
                 at += len(chunk)
@@ -281,9 +330,15 @@ class GatedEngine(ABC):
             return at
         if first & OPCODE != CONTINUATION:
             self._compressed = bool(first & RSV1)
-            self._room = self._max_size
-        if length > self._room:
+            self._room = self._wire_room = self._max_size
+            self._fragments = 0
+        if length > self._room or length > self._wire_room:
             raise self._refusal(TOO_BIG)
+        self._wire_room -= length
+        # Fragments may be empty: they cost work, and their number isn't limited by the size of their message.
+        self._fragments += 1
+        if self._fragments > self._max_fragments:
+            raise FrameError(TOO_BIG, f"the message has more than {self._max_fragments} fragments")
         if stop <= len(data) and first & ~RSV1 in WHOLE:
             payload = self._unmask(data[body:stop], data[body - 4 : body])
             if self._compressed:
@@ -297,15 +352,18 @@ class GatedEngine(ABC):
 
     def _control_received(self, opcode: int, payload: bytes, events: list[Event]) -> None:
         if opcode == PING:
-            # RFC 6455, section 5.5.2: "an endpoint MUST send a Pong frame in response", with the same payload.
-            self._owed += encode_frame(FIN | PONG, payload)
+            # RFC 6455, section 5.5.2: "an endpoint MUST send a Pong frame in response", with the same payload. If it
+            # "has not yet sent Pong frame(s) in response to previous Ping frame(s)", it may leave those out (5.5.3).
+            if len(self.owed) > MAX_OWED:
+                self.owed.clear()
+            self.owed += encode_frame(FIN | PONG, payload)
         elif opcode == PONG:
             events.append(Pong(payload))
         else:
             events.append(parse_close(payload))
             if self._state is OPEN:
                 # RFC 6455, section 5.5.1: "the endpoint typically echos the status code it received."
-                self._owed += encode_frame(FIN | CLOSE, payload[:2])
+                self.owed += encode_frame(FIN | CLOSE, payload[:2])
             self._state = CLOSED
 
     def _part_received(self, part: str | bytes, last: bool, events: list[Event]) -> None:
@@ -333,3 +391,8 @@ class GatedEngine(ABC):
         if code == NOT_UTF8:
             return FrameError(NOT_UTF8, "a text message isn't UTF-8")
         return FrameError(PROTOCOL_ERROR, "a compressed message can't be inflated")
+
+
+def _after_close() -> RuntimeError:
+    # RFC 6455, section 5.5.1: "The application MUST NOT send any more data frames after sending a Close frame."
+    return RuntimeError("the application sent a message after the WebSocket was closed")

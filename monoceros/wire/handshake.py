@@ -9,17 +9,19 @@ The rule it keeps: a request that passes means one thing; whatever follows its h
 import base64
 import binascii
 import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from monoceros.errors import RequestError
-from monoceros.wire.fields import has_option
+from monoceros.wire.fields import TOKEN, has_option
 
 Field = tuple[bytes, bytes]
 
 GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 VERSION: Final = b"13"
+_SUBPROTOCOL: Final = re.compile(TOKEN.decode() + "+")
 
 # An answer has each of these from here only. The last two have no place in a 101 (RFC 9110, section 8.6; RFC 9112,
 # section 6.1): a proxy could take frames for a body.
@@ -121,8 +123,8 @@ def accept_head(
 
     Arguments:
         handshake: what `read_upgrade` gave.
-        subprotocol: the application's choice; None or "" for none. One that the client didn't offer is sent all the
-            same: the client then fails the connection (RFC 6455, section 4.1), and some count on getting it.
+        subprotocol: the application's choice; None or "" for none. A token that the client didn't offer is sent all
+            the same: the client then fails the connection (RFC 6455, section 4.1), and some count on getting it.
         extensions: what the engine negotiated, None for none.
         headers: the application's own fields, in any case.
 
@@ -134,10 +136,13 @@ def accept_head(
         (b"sec-websocket-accept", handshake.accept_key),
     ]
     if subprotocol:
-        if not (subprotocol.isascii() and subprotocol.isprintable()):
+        # One that the client has offered is understood by it, whatever characters it has.
+        if not (subprotocol.isascii() and subprotocol.isprintable()) or not (
+            subprotocol in handshake.subprotocols or _SUBPROTOCOL.fullmatch(subprotocol)
+        ):
             raise RuntimeError(
-                f"the application accepted the WebSocket with subprotocol {subprotocol!r}; "
-                "RFC 6455, section 4.1, asks for printable ASCII"
+                f"the application accepted the WebSocket with subprotocol {subprotocol!r}; RFC 6455, section 4.1, asks "
+                "for one of those that the client has offered, or at least for a token"
             )
         fields.append((b"sec-websocket-protocol", subprotocol.encode()))
     if extensions:

@@ -13,11 +13,11 @@ from monoceros.wire.framing import (
     CHUNKED,
     END_OF_HEAD,
     PLAIN,
-    HeadLimits,
     Traits,
     judge_head,
     judge_partial_head,
 )
+from monoceros.wire.limits import RequestLimits
 from monoceros.wire.plain import read_plain
 
 
@@ -53,9 +53,10 @@ class Reading(Enum):
     NOTHING = "nothing: what still comes is dropped"
 
 
-# RFC 9112, section 2.2: at least one empty line before a request line is ignored. Two: one that an old client puts
-# behind its content, and one that it puts before a request; not a stream of them.
-_EMPTY_LINES = b"\r\n\r\n"
+# RFC 9112, section 2.2: at least one empty line before a request line is ignored. Between requests two are: one that an
+# old client puts behind its content, and one that it puts before a request. Not a stream of them.
+_EMPTY_LINE = b"\r\n"
+_EMPTY_LINES = _EMPTY_LINE + _EMPTY_LINE
 
 _HEAD, _BODY, _ANSWER, _NOTHING = Reading.HEAD, Reading.BODY, Reading.ANSWER, Reading.NOTHING
 
@@ -85,14 +86,16 @@ class RequestReader:
     Arguments:
         sink: who is told.
         parser: reads the fields of each head.
-        limits: how large a head may be.
+        limits: how large a request may be.
     """
 
     __slots__ = (
         "_answered",
         "_body",
         "_buffer",
+        "_empty_lines",
         "_feeding",
+        "_last",
         "_limits",
         "_most_fields",
         "_parser",
@@ -102,7 +105,7 @@ class RequestReader:
         "state",
     )
 
-    def __init__(self, sink: RequestSink, parser: FieldParser, limits: HeadLimits) -> None:
+    def __init__(self, sink: RequestSink, parser: FieldParser, limits: RequestLimits) -> None:
         self._sink = sink
         self._parser = parser
         self._limits = limits
@@ -110,7 +113,9 @@ class RequestReader:
         self._plain_size = min(limits.line, limits.field_size, limits.head)
         self._body: BodyReader | None = None
         self._buffer = b""
+        self._empty_lines = _EMPTY_LINE
         self._feeding = False
+        self._last = False
         self._scanned = 0
         self._answered = False
         self.state = _HEAD
@@ -123,7 +128,12 @@ class RequestReader:
     @property
     def has_input(self) -> bool:
         """Bytes wait: of an incomplete head, or of a pipelined request. Empty lines aren't of either yet."""
-        return not _EMPTY_LINES.startswith(self._buffer)
+        return not self._empty_lines.startswith(self._buffer)
+
+    @property
+    def skips_body(self) -> bool:
+        """The body of a request that was answered already is being read, or broke off."""
+        return self._body is not None and self._answered
 
     def feed(self, data: bytes) -> None:
         """Take bytes from the peer.
@@ -142,6 +152,7 @@ class RequestReader:
                 plain = read_plain(data, self._most_fields)
                 if plain is not None:
                     self.state = _ANSWER
+                    self._empty_lines = _EMPTY_LINES
                     method, target, fields = plain
                     self._sink.request_received(method, target, PLAIN, fields)
                     return
@@ -175,6 +186,9 @@ class RequestReader:
         self._sink = _NOBODY
 
     def _feed(self, data: bytes) -> None:
+        # RFC 9112, section 9.6: a client MUST NOT send more behind `Connection: close`. One that does is refused if it
+        # is seen at once; no answer that is being made is broken off for it.
+        served = self.state is _ANSWER
         self._buffer = self._buffer + data if self._buffer else data
         # A sink may answer, and so resume, while it is told of a request: this loop goes on then, not a second one.
         self._feeding = True
@@ -182,7 +196,7 @@ class RequestReader:
             while self._buffer:
                 if self.state is _BODY:
                     self._read_body()
-                elif self.state is not _HEAD:
+                elif self._last or self.state is not _HEAD:
                     break
                 elif not self._read_head():
                     return
@@ -191,17 +205,18 @@ class RequestReader:
         if self.state is _NOTHING:
             self._buffer = b""
         elif self.has_input:
+            if self._last and not served:
+                raise RequestError(400, "data behind a request after which the connection closes")
             self._sink.input_waits()
 
     def _read_head(self) -> bool:
         """Read one head off the buffer. Return whether a whole one was there."""
         data = self._buffer
-        if not self._scanned:
-            # They are kept until something follows, lest it be forgotten that there were some.
-            if _EMPTY_LINES.startswith(data):
-                return False
-            if data.startswith(b"\r\n"):
-                data = self._buffer = data.removeprefix(b"\r\n").removeprefix(b"\r\n")
+        # They are kept until something follows, lest it be forgotten that there were some.
+        if self._empty_lines.startswith(data):
+            return False
+        known = self._empty_lines if data.startswith(self._empty_lines) else _EMPTY_LINE
+        data = self._buffer = data.removeprefix(known)
         end = data.find(END_OF_HEAD, max(0, self._scanned - 3)) + 4
         if end < 4:
             judge_partial_head(data, self._scanned, self._limits)
@@ -216,11 +231,17 @@ class RequestReader:
         method, target, start, traits = judge_head(data, self._limits)
         length = traits.length
         fields = self._parser.parse_fields(data, start)
+        self._empty_lines = _EMPTY_LINES
+        if not traits.keep_alive:
+            self._last = True
+            self._plain_size = 0
         if length == 0:
             self.state = _ANSWER
         else:
             self.state = _BODY
-            self._body = ChunkedReader(self._limits.head) if length == CHUNKED else LengthReader(length)
+            self._body = (
+                ChunkedReader(self._limits.head, self._limits.body) if length == CHUNKED else LengthReader(length)
+            )
             self._answered = False
         self._sink.request_received(method, target, traits, fields)
 

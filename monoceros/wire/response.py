@@ -28,8 +28,8 @@ STATUS_LINES = {status: _status_line(status) for status in range(100, 600)}
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
 
-# Statuses whose responses have no content (RFC 9110, sections 15.3.5 and 15.4.5).
-BODILESS = frozenset({204, 304})
+# Statuses whose responses have no content (RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5).
+BODILESS = frozenset({204, 205, 304})
 
 _LENGTH = b"content-length: "
 _LENGTH_DIGITS = 18  # as many as `framing` takes from a peer
@@ -38,6 +38,7 @@ _CONNECTION = b"connection: "
 _DATE = b"date: "
 _SERVER = b"server: "
 _WATCHED = frozenset({_LENGTH, _CODING, _CONNECTION, _DATE, _SERVER})
+_FRAMING = (b"content-length", b"transfer-encoding")
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,13 +253,15 @@ def _frame(
         elif prefix == _CODING:
             chunked = _is_chunked(value)
         elif prefix == _CONNECTION:
+            connection.append(prefix + _checked_connection(value))
             close = close or has_option(value, b"close")
-            connection.append(prefix + value)
         else:
             lines.append(prefix + value)
     bodiless = head_request or status in BODILESS
     if status == 204:
         length = None  # RFC 9110, section 8.6: never in a 204
+    elif status == 205:
+        length = 0  # it has none, either, but a peer doesn't know that by the status (RFC 9112, section 6.3)
     if length is not None:
         if whole is not None and whole != length and not bodiless:
             raise RuntimeError(f"the application declared {length} octets of content and sent {whole}")
@@ -329,19 +332,36 @@ def _remaining_defaults(defaults: DefaultFields, own: list[tuple[bytes, bytes]])
 
 
 def _declared_length(value: bytes) -> int:
-    stripped = value.strip()
+    stripped = value.strip(b" \t")
     if not stripped.isdigit() or len(stripped) > _LENGTH_DIGITS:
         raise RuntimeError(f"the application sent content-length {value!r}; ASGI asks for a number of octets")
     return int(stripped)
 
 
 def _is_chunked(value: bytes) -> bool:
-    if value.strip().lower() != b"chunked":
+    if value.strip(b" \t").lower() != b"chunked":
         raise RuntimeError(
             f"the application sent transfer-encoding {value!r}; the server alone frames the content, "
             "so leave the header out (or send `chunked`)"
         )
     return True
+
+
+def _checked_connection(value: bytes) -> bytes:
+    """Return the value of a Connection; it is checked here, for the server may put its own in place of the field.
+
+    Raises:
+        RuntimeError: it can't be sent, or has an intermediary take off what frames the content (RFC 9110, section
+            7.6.1: no option corresponds to a field that is meant for all recipients).
+    """
+    for name in _FRAMING:
+        if has_option(value, name):
+            raise RuntimeError(
+                f"the application sent connection {value!r}; {name.decode()} is meant for all recipients"
+            )
+    if len(value.translate(None, CONTROLS)) != len(value):
+        raise RuntimeError("the application sent the header b'connection' with a control character in its value")
+    return value
 
 
 def _field_fault(headers: Iterable[tuple[bytes, bytes]]) -> RuntimeError:

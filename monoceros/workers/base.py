@@ -25,7 +25,7 @@ from monoceros.server.stacks import BlockWatch, describe_stacks
 from monoceros.workers.failing import failing_application
 from monoceros.workers.gathering import config_options
 from monoceros.workers.heartbeat import StartupHeartbeat
-from monoceros.workers.logs import access_options, error_log
+from monoceros.workers.logs import access_options, error_log, owner_of_accesses
 from monoceros.workers.requests import witness_of
 from monoceros.workers.settings import drain_seconds, last_seconds
 from monoceros.workers.siblings import Seat, Siblings, Stage
@@ -97,7 +97,7 @@ class MonocerosWorker(Worker):  # type: ignore[misc]
         """Say what the user should know about the options. Called by the arbiter, once."""
         # What can't be used at all ends the arbiter when it makes its first worker, and it can say why.
         with contextlib.suppress(UsageError):
-            for warning in _options_of(cls, cfg)[1]:
+            for warning in _options_of(cls, cfg, log)[1]:
                 log.warning(warning)
 
     def _make_config(self) -> Config:
@@ -108,7 +108,7 @@ class MonocerosWorker(Worker):  # type: ignore[misc]
         former = MonocerosWorker._options
         try:
             same = former is not None and former[0] is self.cfg
-            given = former[1] if former is not None and same else _options_of(type(self), self.cfg)[0]
+            given = former[1] if former is not None and same else _options_of(type(self), self.cfg, self.log)[0]
             options = access_options(self.log, self.cfg, given, self.CONFIG_KWARGS)
             config = Config(None, **options)
         except (UsageError, TypeError) as exc:
@@ -386,5 +386,5 @@ class MonocerosWorker(Worker):  # type: ignore[misc]
             self.log.exception("The hook %s raised: worker %s goes on without it", name, self.pid)
 
 
-def _options_of(worker_class: type[MonocerosWorker], cfg: Any) -> tuple[dict[str, Any], list[str]]:
-    return config_options(cfg, worker_class.CONFIG_KWARGS, os.environ, Path.cwd())
+def _options_of(worker_class: type[MonocerosWorker], cfg: Any, log: Any) -> tuple[dict[str, Any], list[str]]:
+    return config_options(cfg, worker_class.CONFIG_KWARGS, os.environ, Path.cwd(), owner_of_accesses(log))

@@ -58,9 +58,15 @@ _OF_LOGGER: dict[str, tuple[str, Callable[[Any], object]]] = {
     "access_log_format": ("access_log_format", lambda text: text),
 }
 
+_OWN_ACCESS = "the logger class {} has an access() of its own, which is told of each request instead"
+
 
 def config_options(
-    cfg: Any, overrides: Mapping[str, Any], environ: Mapping[str, str], directory: Path
+    cfg: Any,
+    overrides: Mapping[str, Any],
+    environ: Mapping[str, str],
+    directory: Path,
+    logger: str | None = None,
 ) -> tuple[dict[str, Any], list[str]]:
     """Return the keyword arguments of a worker's Config, and what the user should know about them.
 
@@ -69,6 +75,7 @@ def config_options(
         overrides: `CONFIG_KWARGS` of the worker class.
         environ: the environment.
         directory: where monoceros.toml and pyproject.toml are looked for.
+        logger: the logger class that has the access log for itself; None if there is none.
 
     Raises:
         UsageError: a variable, the file or a key of it can't be used.
@@ -87,6 +94,8 @@ def config_options(
             warnings.append(
                 f"{each.source.name} ({each.source}) is not read: under Gunicorn, that is Gunicorn's affair{its}"
             )
+        elif name in _OF_LOGGER and logger is not None:
+            warnings.append(f"{each.source.name} ({each.source}) is not read: {_OWN_ACCESS.format(logger)}")
         elif name in _OF_LOGGER and was_given(cfg.settings[_OF_LOGGER[name][0]]):
             its_name, convert = _OF_LOGGER[name]
             if each.value != convert(cfg.settings[its_name].get()):
@@ -101,6 +110,9 @@ def config_options(
         if other is not None and other.value != value:
             warnings.append(_loses(other, line.name))
         options[line.option] = value
+    if logger is not None:
+        lost = sorted(_OF_LOGGER.keys() & overrides)
+        warnings += [f"{name} of CONFIG_KWARGS is not read: {_OWN_ACCESS.format(logger)}" for name in lost]
     options.update(overrides)
     return options, warnings
 

@@ -45,6 +45,15 @@ def logs_plainly(log: Any) -> bool:
     )
 
 
+def owner_of_accesses(log: Any) -> str | None:
+    """Return the name of the user's class that makes of an access what it likes; None if there is none.
+
+    Arguments:
+        log: Gunicorn's logger.
+    """
+    return None if logs_plainly(log) else f"{type(log).__module__}.{type(log).__qualname__}"
+
+
 def counter_of(log: Any) -> Callable[[int, float], None] | None:
     """Return what counts a request as Gunicorn's statsd logger does beside its line; None for any other logger.
 

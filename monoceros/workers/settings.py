@@ -134,7 +134,11 @@ _SYSLOG = "Gunicorn's logger sends both logs there"
 SETTINGS: tuple[Setting, ...] = (
     # What the worker is told as options.
     _option("backlog", "backlog", always=True, remark="the number given, whatever the event loop's default is"),
-    _option("worker_connections", "limit_connections", remark="once given: connections over it wait in the backlog"),
+    _option(
+        "worker_connections",
+        "limit_connections",
+        remark="once given: idle connections make room for new ones, or these wait in the backlog",
+    ),
     _option("keepalive", "timeout_keep_alive", always=True),
     _option("timeout", "timeout_worker", always=True, remark="the event loop beats; a slow start is no blocked loop"),
     _option(

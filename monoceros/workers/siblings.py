@@ -3,7 +3,8 @@
 Gunicorn starts a worker only when one is missing, and tells old ones to stop before the new ones are ready. So the
 workers see to it themselves, by a page of shared memory that the arbiter makes before its first fork. The rules it
 keeps: a seat is taken by the arbiter, before the fork, so that a worker counts as starting before it exists; after that
-it is written by its worker alone; whoever dies without a word is found out by its pid.
+it is written by its worker alone; whoever dies without a word is found out by its pid and the time of its birth, for
+the pid alone may be another's by then.
 """
 
 import fcntl
@@ -13,10 +14,11 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from enum import IntEnum
+from pathlib import Path
 from typing import Self
 
 SEATS = 512  # of 32 octets: far more than the workers of one arbiter
-FIELDS = 4  # stage, age, pid, and nothing: one aligned 64-bit integer each, which is written and read whole
+FIELDS = 4  # stage, age, pid, birth: one aligned 64-bit integer each, which is written and read whole
 
 VACANCY = 5.0
 """Seconds for which the seat of a dead worker counts as one that is about to be filled. The arbiter forks as soon as it
@@ -30,6 +32,20 @@ class Stage(IntEnum):
     STARTING = 1
     SERVING = 2
     LEAVING = 3
+
+
+def birth_of(pid: int) -> int:
+    """Return when a process began, in the kernel's ticks since its own start; 0 where that can't be told.
+
+    Arguments:
+        pid: the process; 0 for none.
+    """
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return 0  # only Linux has it
+    # The second field is the program's name in parentheses, and may have any in it; the 22nd is the time.
+    return int(stat.rpartition(b")")[2].split()[19])
 
 
 class Seat:
@@ -67,6 +83,7 @@ class Seat:
 
     @pid.setter
     def pid(self, pid: int) -> None:
+        self._fields[3] = birth_of(pid)
         self._fields[2] = pid
 
     @property
@@ -79,8 +96,9 @@ class Seat:
         except ProcessLookupError:
             return True
         except PermissionError:
-            return False
-        return False
+            pass  # somebody else's, or ours under another account
+        born = birth_of(self.pid)
+        return bool(born and self._fields[3]) and born != self._fields[3]
 
     def settle(self, age: int) -> None:
         """Give the seat to a worker that is about to be forked."""
@@ -107,6 +125,7 @@ class Siblings:
         # Held by the process, not by the descriptor that all of them inherit; the kernel releases it at the exit.
         self.lock, path = tempfile.mkstemp(prefix="monoceros-", dir=directory)
         os.unlink(path)
+        # By age, which no other worker of this arbiter's has again.
         self._vacant_since: dict[int, float] = {}
 
     def take(self, age: int) -> Seat:
@@ -153,4 +172,4 @@ class Siblings:
         if not seat.is_orphaned:
             return seat.stage is Stage.SERVING
         now = self._clock()
-        return now - self._vacant_since.setdefault(seat.pid, now) >= VACANCY
+        return now - self._vacant_since.setdefault(seat.age, now) >= VACANCY

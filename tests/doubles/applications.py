@@ -41,6 +41,10 @@ class Call:
         self._loop.run_ready()
         return task
 
+    def send_next_turn(self, kind: str, **fields: object) -> "asyncio.Task[None]":
+        """Send a message in the next turn of the loop, which the test runs."""
+        return self._loop.create_task(self._send_message({"type": kind, **fields}))
+
     def send(self, kind: str, **fields: object) -> None:
         """Send a message that the server takes at once; raises what `send` raises."""
         self.send_message({"type": kind, **fields})

@@ -43,6 +43,17 @@ class ManualLoop(asyncio.BaseEventLoop):
             asyncio._set_running_loop(None)
         raise AssertionError("the loop doesn't come to rest")
 
+    def run_turn(self) -> None:
+        """Run what is ready, and not what becomes ready by that: one turn of the loop."""
+        asyncio._set_running_loop(self)
+        try:
+            for _ in range(len(self._soon)):
+                handle = self._soon.popleft()
+                if not handle.cancelled():
+                    handle._run()
+        finally:
+            asyncio._set_running_loop(None)
+
     def advance(self, seconds: float) -> None:
         """Let time pass: each timer fires in its turn, at its time."""
         end = self._now + seconds

@@ -4,14 +4,15 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from monoceros.errors import RequestError
-from monoceros.wire.framing import HeadLimits, Traits
+from monoceros.wire.framing import Traits
 from monoceros.wire.h11_parser import H11Parser
 from monoceros.wire.httptools_parser import HttptoolsParser
+from monoceros.wire.limits import RequestLimits
 from monoceros.wire.reader import FieldParser, RequestReader
 from monoceros.wire.target import split_absolute
 
 PARSERS: dict[str, Callable[[], FieldParser]] = {"httptools": HttptoolsParser, "h11": H11Parser}
-LIMITS = HeadLimits()
+LIMITS = RequestLimits()
 
 
 @dataclass
@@ -60,7 +61,7 @@ class RecordingSink:
 class Conversation:
     """A reader, its sink, and a peer that sends pieces. Each request is answered as soon as it is complete."""
 
-    def __init__(self, parser: FieldParser, limits: HeadLimits = LIMITS) -> None:
+    def __init__(self, parser: FieldParser, limits: RequestLimits = LIMITS) -> None:
         self.sink = RecordingSink()
         self.reader = RequestReader(self.sink, parser, limits)
         self.refusal: RequestError | None = None

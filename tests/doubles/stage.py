@@ -184,8 +184,12 @@ class Stage:
         context = self.context
         for _ in range(seconds):
             context.tick += 1
+            if context.request_timeout is not None:
+                context.request_deadline = context.in_seconds(context.request_timeout)
             for connection in [each for each in context.connections if each.deadline <= context.tick]:
                 connection.deadline_passed()
+            for connection in list(context.watched):
+                connection.second_passed()
             for running in list(context.running):
                 running.tick()
             self.loop.run_ready()

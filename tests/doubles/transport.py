@@ -45,7 +45,9 @@ class FakeTransport(asyncio.Transport):
         super().__init__(extra)
         self._loop = loop
         self._tls = tls
-        self._high_water = high_water
+        # The loops let TLS hold eight times as much, unless they are told.
+        self._high_water = high_water * 8 if tls else high_water
+        self._low_water = self._high_water // 4
         self._incoming: deque[bytes | None] = deque()
         self._unread = 0
         self._peer_reads = True
@@ -87,15 +89,19 @@ class FakeTransport(asyncio.Transport):
         """Leave what is written from now on unread."""
         self._peer_reads = False
 
+    def peer_takes(self, octets: int) -> None:
+        """Read a little of what was left unread."""
+        self._unread = max(0, self._unread - octets)
+        if self._paused_protocol and self._unread <= self._low_water:
+            self._paused_protocol = False
+            self._protocol.resume_writing()
+        if self._closing and not self._unread:
+            self._loop.call_soon(self._lose, None)
+
     def peer_reads(self) -> None:
         """Read all, and whatever comes."""
         self._peer_reads = True
-        self._unread = 0
-        if self._paused_protocol:
-            self._paused_protocol = False
-            self._protocol.resume_writing()
-        if self._closing:
-            self._loop.call_soon(self._lose, None)
+        self.peer_takes(self._unread)
 
     def take(self) -> bytes:
         """Return what was written since the last call."""
@@ -159,6 +165,9 @@ class FakeTransport(asyncio.Transport):
         self.reading = False
         self.pauses += 1
 
+    def is_reading(self) -> bool:
+        return self.reading
+
     def resume_reading(self) -> None:
         assert not self.reading, "reading isn't paused"
         self.reading = True
@@ -166,6 +175,14 @@ class FakeTransport(asyncio.Transport):
 
     def get_write_buffer_size(self) -> int:
         return self._unread
+
+    def get_write_buffer_limits(self) -> tuple[int, int]:
+        return self._low_water, self._high_water
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        assert not self.gone
+        self._high_water = 65536 if high is None else high
+        self._low_water = self._high_water // 4 if low is None else low
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         assert isinstance(protocol, asyncio.Protocol)

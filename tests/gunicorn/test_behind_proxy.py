@@ -1,5 +1,6 @@
 """Gunicorn's settings for what stands in front of it: who is believed, what is passed on, and how many may come."""
 
+import contextlib
 import json
 import socket
 from collections.abc import Iterator
@@ -83,6 +84,29 @@ def test_a_field_with_an_underscore_is_refused_unless_a_trusted_proxy_may_send_i
     assert seen(server, v1(PROXY), "remote_user: me")["fields"]["remote_user"] == "me"
 
 
+def test_the_fields_that_count_are_named_by_an_option_of_ours_beside_those_of_gunicorns_settings(
+    tmp_path: Path,
+) -> None:
+    """What tells the scheme, and who may send underscores, stays Gunicorn's to say."""
+    (tmp_path / "app.py").write_text(APPLICATION)
+    (tmp_path / "gunicorn.conf.py").write_text(CONFIGURATION)
+    environ = {"MONOCEROS_FORWARDED_HEADERS": "x-forwarded-host,x-forwarded-proto"}
+    fields = ("x-forwarded-host: example.org", "x-forwarded-for: 1.2.3.4", "remote_user: me", "x-scheme: plain")
+    with gunicorn(tmp_path, ready=0, environ=environ) as server:
+        server.wait_for("Started server process")
+        told = seen(server, v1(PROXY), *fields, "x-forwarded-proto: https")
+        assert (told["client"], told["scheme"]) == ([PROXY, 5000], "http")
+        assert (told["fields"]["host"], told["fields"]["remote_user"]) == ("example.org", "me")
+        assert seen(server, v1(STRANGER), "x-forwarded-host: example.org")["fields"]["host"] == "a"
+
+
+def test_forwarded_beside_secure_scheme_headers_is_refused_at_start(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(APPLICATION)
+    (tmp_path / "gunicorn.conf.py").write_text(CONFIGURATION)
+    with gunicorn(tmp_path, ready=0, environ={"MONOCEROS_FORWARDED_HEADERS": "forwarded"}) as server:
+        until(lambda: "forwarded can't be read beside secure_scheme_headers" in server.output, "the reason in the log")
+
+
 def test_who_is_not_in_proxy_allow_ips_is_refused(directory: Path) -> None:
     with gunicorn(directory, "--proxy-protocol", "--proxy-allow-from", "10.0.0.1") as server:
         try:
@@ -104,3 +128,22 @@ def test_connections_over_worker_connections_wait_until_one_ends(directory: Path
                 assert first.ask() == second.ask()
             first.close()
             assert third.read().isdigit()
+
+
+def test_idle_connections_make_room_for_one_more_than_worker_connections(directory: Path) -> None:
+    """They would be kept for longer than anybody here waits."""
+    options = ("--worker-connections", "20", "--keep-alive", "3600")
+    with gunicorn(directory, *options) as server, contextlib.ExitStack() as stack:
+        idle = [stack.enter_context(Client(server.port)) for _ in range(20)]
+        for client in idle:
+            client.ask()
+        more = stack.enter_context(Client(server.port))
+        assert more.ask().isdigit()
+        closed = 0
+        for client in idle:
+            try:
+                client.ask()
+            except ConnectionError:
+                closed += 1
+        assert closed == 1
+        assert more.ask().isdigit()

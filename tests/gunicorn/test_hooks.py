@@ -22,6 +22,15 @@ TWO = """
 def post_request(worker, req):
     worker.log.info("after: %s %s", req.method, req.uri)
 """
+PROXIED = """
+proxy_protocol = True
+
+def pre_request(worker, req):
+    worker.log.info("before: %s %s", req.proxy_protocol_info, req.peer_addr[0])
+
+def post_request(worker, req, environ, resp):
+    worker.log.info("after: %s", [environ[name] for name in ("PROXY_PROTOCOL", "REMOTE_ADDR", "PROXY_PORT")])
+"""
 BROKEN = """
 def pre_request(worker, req):
     raise ValueError("the first is broken")
@@ -55,6 +64,23 @@ def test_a_hook_with_two_arguments_is_called_with_two(directory: Path) -> None:
     with gunicorn(directory, *configured(directory, TWO)) as server:
         ask(server.port, "/there")
         server.wait_for("after: GET /there\n")
+
+
+def test_hooks_are_told_what_a_proxy_header_says_at_each_request_of_its_connection(directory: Path) -> None:
+    with gunicorn(directory, *configured(directory, PROXIED)) as server:
+        with socket.create_connection(("127.0.0.1", server.port), 30) as sock:
+            sock.sendall(b"PROXY TCP4 203.0.113.7 192.0.2.1 5000 443\r\n")
+            for count in (1, 2):
+                sock.sendall(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
+                server.wait_for("after: ['TCP4', '203.0.113.7', '443']\n", count)
+        info = {
+            "proxy_protocol": "TCP4",
+            "client_addr": "203.0.113.7",
+            "client_port": 5000,
+            "proxy_addr": "192.0.2.1",
+            "proxy_port": 443,
+        }
+        assert server.output.count(f"before: {info} 127.0.0.1\n") == 2
 
 
 def test_a_hook_that_raises_is_logged_by_name_and_the_request_goes_on(directory: Path) -> None:

@@ -44,6 +44,12 @@ class Tagged(Logger):
     def atoms(self, resp, req, environ, request_time):
         return {**super().atoms(resp, req, environ, request_time), "tag": "mine"}
 """
+LARGE = """
+async def app(scope, receive, send):
+    assert scope["type"] == "http"
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": bytes(50_000_000)})
+"""
 
 
 def send(port: int, request: bytes) -> bytes:
@@ -142,6 +148,32 @@ def test_an_access_of_a_loggers_own_is_called_without_an_access_log_as_well(dire
         assert "own request: GET /a%20b /a%20b?x=1 x=1 (1, 1) a.example\n" in server.output
         environ = ["127.0.0.1", "GET", "/a%20b?x=1", "/a b", "x=1", "HTTP/1.1", "a.example", "http"]
         assert f"own environ: {environ}\n" in server.output
+
+
+def test_what_a_logger_with_an_access_of_its_own_makes_ineffective_is_named_at_the_start(directory: Path) -> None:
+    (directory / "loggers.py").write_text(LOGGER)
+    environ = {"MONOCEROS_ACCESS_LOG_FORMAT": "json"}
+    with gunicorn(directory, "--logger-class", "loggers.Own", environ=environ) as server:
+        warning = (
+            "[WARNING] MONOCEROS_ACCESS_LOG_FORMAT (environment MONOCEROS_ACCESS_LOG_FORMAT) is not read: "
+            "the logger class loggers.Own has an access() of its own, which is told of each request instead\n"
+        )
+        assert server.output.count(warning) == 1
+
+
+def test_a_client_that_leaves_in_the_middle_of_one_large_write_is_logged_with_what_it_got(directory: Path) -> None:
+    (directory / "app.py").write_text(LARGE)
+    access = ("--access-logfile", "access.log", "--access-logformat", "%(s)s %(B)s %(T)s")
+    with gunicorn(directory, *access, ready=0) as server:
+        server.wait_for("Started server process")
+        with socket.create_connection(("127.0.0.1", server.port), 30) as sock:
+            sock.sendall(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+            got = len(sock.recv(1_000_000, socket.MSG_WAITALL))
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # its close is a reset
+        status, octets, _ = lines_of(directory / "access.log")[0].split()
+        assert status == "200"
+        # Its kernel held a few megabytes more, which it had acknowledged.
+        assert got - 1000 < int(octets) < got + 10_000_000
 
 
 def test_atoms_of_a_loggers_own_may_be_named(directory: Path) -> None:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import pytest
 
 from monoceros.logs.access import ACCESS_MESSAGE, AccessLog
+from monoceros.logs.direct import Surroundings
 from monoceros.logs.formatters import ACCESS_FORMAT, AccessFormatter
 from tests.logs.conftest import Said, Turns, access_logger, drain, fill, handler_of, new_logger, run_within
 
@@ -49,7 +50,7 @@ def open_desk(tmp_path: Path, turns: Turns, error_logger: logging.Logger, said: 
     def opened() -> Desk:
         logger = access_logger(descriptor)
         handler = handler_of(logger)
-        return Desk(AccessLog(turns.append, logger, error_logger), logger, handler, path, turns, said)
+        return Desk(AccessLog(Surroundings(turns.append, logger, error_logger)), logger, handler, path, turns, said)
 
     yield opened
     os.close(descriptor)
@@ -112,7 +113,7 @@ def test_the_log_itself_may_be_called(open_desk: Callable[[], Desk]) -> None:
 @pytest.mark.parametrize("use_colors", [True, False])
 def test_fast_lines_look_as_the_formatter_shows_them(use_colors: bool, turns: Turns, pipe: tuple[int, int]) -> None:
     formatter = AccessFormatter(ACCESS_FORMAT, use_colors=use_colors)
-    log = AccessLog(turns.append, access_logger(pipe[1], use_colors=use_colors), new_logger())
+    log = AccessLog(Surroundings(turns.append, access_logger(pipe[1], use_colors=use_colors), new_logger()))
     paths = ["/", "/a?b=%20c", "/\x1b[31m\r\n", "/é\x9b\u202e", '/"\\']
     accesses = [("127.0.0.1:1", "GET", path, "1.1", status) for path in paths for status in (101, 200, 302, 404, 500)]
     accesses += [("", "PRI", "*", "2", 999), ("[::1]:1\n", "M\x00", "/", "1.0\x7f", 42), ("x", "y", "z", "3", 299)]
@@ -240,7 +241,7 @@ def test_a_stream_that_does_more_than_encode_is_written_through(tmp_path: Path, 
         logger = access_logger(stream.fileno())
         handler = handler_of(logger)
         handler.stream = stream
-        log = AccessLog(turns.append, logger, new_logger())
+        log = AccessLog(Surroundings(turns.append, logger, new_logger()))
         log.log("", "GET", "/", "1.1", 200)
         assert turns == []
         stream.close()
@@ -251,7 +252,7 @@ def test_an_unbuffered_stream_is_fast_as_well(turns: Turns, pipe: tuple[int, int
     logger = access_logger(pipe[1])
     handler = handler_of(logger)
     handler.stream = io.TextIOWrapper(io.FileIO(pipe[1], "w", closefd=False), write_through=True)  # as python -u has
-    AccessLog(turns.append, logger, new_logger()).log("", "GET", "/", "1.1", 200)
+    AccessLog(Surroundings(turns.append, logger, new_logger())).log("", "GET", "/", "1.1", 200)
     assert len(turns) == 1
 
 
@@ -259,7 +260,7 @@ def test_what_was_printed_before_the_start_comes_before(turns: Turns, pipe: tupl
     logger = access_logger(pipe[1])
     handler = handler_of(logger)
     handler.stream.write("printed\n")
-    AccessLog(turns.append, logger, new_logger())
+    AccessLog(Surroundings(turns.append, logger, new_logger()))
     assert drain(pipe[0]) == b"printed\n"
 
 
@@ -286,7 +287,7 @@ def test_a_descriptor_that_was_replaced_is_noticed(open_desk: Callable[[], Desk]
 def test_dropped_lines_are_reported_once_when_the_pipe_takes_data_again(
     pipe: tuple[int, int], turns: Turns, error_logger: logging.Logger, said: Said
 ) -> None:
-    log = AccessLog(turns.append, access_logger(pipe[1]), error_logger)
+    log = AccessLog(Surroundings(turns.append, access_logger(pipe[1]), error_logger))
     fill(pipe[1])
     for _ in range(7):
         log.log("", "GET", "/", "1.1", 200)
@@ -302,7 +303,7 @@ def test_dropped_lines_are_reported_once_when_the_pipe_takes_data_again(
 def test_dropped_lines_are_reported_at_the_close_at_the_latest(
     pipe: tuple[int, int], turns: Turns, error_logger: logging.Logger, said: Said
 ) -> None:
-    log = AccessLog(turns.append, access_logger(pipe[1]), error_logger)
+    log = AccessLog(Surroundings(turns.append, access_logger(pipe[1]), error_logger))
     fill(pipe[1])
     log.log("", "GET", "/", "1.1", 200)
     assert run_within(20.0, log.close)
@@ -312,7 +313,7 @@ def test_dropped_lines_are_reported_at_the_close_at_the_latest(
 def test_a_reader_that_left_ends_the_log_and_is_said_once(
     pipe: tuple[int, int], turns: Turns, error_logger: logging.Logger, said: Said, records: list[logging.LogRecord]
 ) -> None:
-    log = AccessLog(turns.append, access_logger(pipe[1]), error_logger)
+    log = AccessLog(Surroundings(turns.append, access_logger(pipe[1]), error_logger))
     os.close(pipe[0])
     for _ in range(3):
         log.log("", "GET", "/", "1.1", 200)
@@ -327,7 +328,7 @@ def test_a_reader_that_left_ends_the_log_and_is_said_once(
 def test_a_descriptor_that_was_closed_ends_the_log_and_is_said_once(
     pipe: tuple[int, int], turns: Turns, error_logger: logging.Logger, said: Said
 ) -> None:
-    log = AccessLog(turns.append, access_logger(pipe[1]), error_logger)
+    log = AccessLog(Surroundings(turns.append, access_logger(pipe[1]), error_logger))
     os.close(pipe[1])
     log.log("", "GET", "/", "1.1", 200)
     turns.run()
@@ -352,7 +353,7 @@ def test_closing_writes_what_is_left_and_later_lines_go_through_logging(
 
 def test_a_terminal_gets_its_lines(turns: Turns) -> None:
     master, terminal = pty.openpty()
-    log = AccessLog(turns.append, access_logger(terminal, use_colors=True), new_logger())
+    log = AccessLog(Surroundings(turns.append, access_logger(terminal, use_colors=True), new_logger()))
     log.log("", "GET", "/\x1b[2J", "1.1", 200)
     log.close()
     shown = b""

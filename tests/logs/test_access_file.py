@@ -15,6 +15,7 @@ from typing import TypeAlias
 import pytest
 
 from monoceros.logs.access import AccessLog
+from monoceros.logs.direct import Surroundings
 from monoceros.logs.formatters import ACCESS_FORMAT, AccessFormatter
 from monoceros.logs.reopen import reopen_log_files
 from tests.logs.conftest import Said, Turns, new_logger
@@ -32,7 +33,7 @@ class Desk:
         self.turns = turns
         self.logger = new_logger()
         self.logger.handlers = [handler]
-        self.log = AccessLog(turns.append, self.logger, error_logger)
+        self.log = AccessLog(Surroundings(turns.append, self.logger, error_logger))
 
     def access(self, count: int = 1) -> None:
         for _ in range(count):

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from monoceros.logs.access import ACCESS_MESSAGE, AccessLog
+from monoceros.logs.direct import Surroundings
 from monoceros.logs.formatters import shows_message_only
 from tests.logs.conftest import Turns, new_logger
 
@@ -27,7 +28,7 @@ def test_a_line_is_the_record_s_message_without_a_record(
 ) -> None:
     logger = new_logger()
     logger.addHandler(file)
-    log = AccessLog(turns.append, logger, error_logger)
+    log = AccessLog(Surroundings(turns.append, logger, error_logger))
     for _ in range(2):
         log.log("127.0.0.1:5000", "GET", path, "1.1", status)
     assert Path(file.baseFilename).read_text() == "", "a record would be there at once"

@@ -5,7 +5,7 @@ from collections.abc import Hashable
 
 import pytest
 
-from monoceros.logs.direct import DirectLog
+from monoceros.logs.direct import DirectLog, Surroundings
 from tests.logs.conftest import Turns, drain, new_logger, text_stream
 
 
@@ -33,15 +33,15 @@ def logger_with(descriptor: int, formatter: logging.Formatter | None) -> logging
 
 
 def test_a_look_that_is_known_makes_lines_fast(pipe: tuple[int, int], turns: Turns) -> None:
-    log = Plain(turns.append, logger_with(pipe[1], logging.Formatter("%(message)s")), new_logger())
+    log = Plain(Surroundings(turns.append, logger_with(pipe[1], logging.Formatter("%(message)s")), new_logger()))
     assert log.write("line\n")
     assert drain(pipe[0]) == b"line\n"
 
 
 def test_without_a_formatter_no_look_is_known(pipe: tuple[int, int], turns: Turns) -> None:
-    assert not Plain(turns.append, logger_with(pipe[1], None), new_logger()).write("line\n")
+    assert not Plain(Surroundings(turns.append, logger_with(pipe[1], None), new_logger())).write("line\n")
 
 
 def test_each_log_says_itself_which_looks_it_knows(pipe: tuple[int, int], turns: Turns) -> None:
     with pytest.raises(NotImplementedError):
-        DirectLog(turns.append, logger_with(pipe[1], logging.Formatter()), new_logger())
+        DirectLog(Surroundings(turns.append, logger_with(pipe[1], logging.Formatter()), new_logger()))

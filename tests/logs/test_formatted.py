@@ -13,6 +13,7 @@ import pytest
 
 from monoceros.errors import UsageError
 from monoceros.logs.atoms import compile_format
+from monoceros.logs.direct import Surroundings
 from monoceros.logs.formatted import FormattedLog, LineFormatter, open_formatted_log, show_lines_alone
 from monoceros.logs.formatters import ACCESS_FORMAT, AccessFormatter
 from monoceros.logs.setup import LOGGING_CONFIG, configure
@@ -52,7 +53,7 @@ def records() -> Iterator[list[logging.LogRecord]]:
 def test_lines_of_a_turn_are_written_at_its_end_without_a_record(
     pipe: tuple[int, int], turns: Turns, records: list[logging.LogRecord], formatter: logging.Formatter
 ) -> None:
-    log = FormattedLog(turns.append, plain_logger(pipe[1], formatter), new_logger(), compile_format(TEXT))
+    log = FormattedLog(Surroundings(turns.append, plain_logger(pipe[1], formatter), new_logger()), compile_format(TEXT))
     log.log(FakeTold())
     log.log(FakeTold())
     assert len(turns) == 1
@@ -75,7 +76,7 @@ def test_lines_of_a_turn_are_written_at_its_end_without_a_record(
 def test_a_formatter_that_shows_more_than_the_line_gets_a_record(
     pipe: tuple[int, int], turns: Turns, records: list[logging.LogRecord], formatter: logging.Formatter
 ) -> None:
-    log = FormattedLog(turns.append, plain_logger(pipe[1], formatter), new_logger(), compile_format(TEXT))
+    log = FormattedLog(Surroundings(turns.append, plain_logger(pipe[1], formatter), new_logger()), compile_format(TEXT))
     log.log(FakeTold())
     assert turns == []
     assert [record.getMessage() for record in records] == [LINE.decode().rstrip()]
@@ -86,7 +87,7 @@ def test_what_is_not_fast_goes_where_it_is_wanted(turns: Turns, said: Said, reco
     logger = new_logger()
     logger.addHandler(said)
     relayed: list[Told] = []
-    log = FormattedLog(turns.append, logger, new_logger(), compile_format(TEXT), relayed.append)
+    log = FormattedLog(Surroundings(turns.append, logger, new_logger()), compile_format(TEXT), relayed.append)
     told = FakeTold()
     log.log(told)
     assert relayed == [told]
@@ -94,7 +95,7 @@ def test_what_is_not_fast_goes_where_it_is_wanted(turns: Turns, said: Said, reco
 
 
 def test_nothing_is_made_for_nobody(turns: Turns) -> None:
-    log = FormattedLog(turns.append, new_logger(), new_logger(), compile_format(TEXT))
+    log = FormattedLog(Surroundings(turns.append, new_logger(), new_logger()), compile_format(TEXT))
     told = FakeTold()
     log.log(told)
     assert not told.asked
@@ -104,7 +105,7 @@ def test_once_touched_it_goes_through_logging_until_put_back(
     pipe: tuple[int, int], turns: Turns, said: Said, records: list[logging.LogRecord]
 ) -> None:
     logger = plain_logger(pipe[1])
-    log = FormattedLog(turns.append, logger, new_logger(), compile_format(TEXT))
+    log = FormattedLog(Surroundings(turns.append, logger, new_logger()), compile_format(TEXT))
     logger.addHandler(said)
     log.review()
     log.log(FakeTold())
@@ -125,6 +126,8 @@ def test_a_format_that_can_not_be_compiled_opens_no_log(turns: Turns) -> None:
 def test_a_lines_formatter_keeps_any_record_on_one_line() -> None:
     record = logging.LogRecord("a", logging.INFO, "", 0, "%s\n\x1b[2Jé", ("x",), None)
     assert LineFormatter().format(record) == "x\\x0a\\x1b[2Jé"
+    record.exc_text = "Traceback\n\x1b[2J"
+    assert LineFormatter().format(record).splitlines() == ["x\\x0a\\x1b[2Jé", "Traceback", "\\x1b[2J"]
 
 
 def test_only_the_default_look_gives_way_to_a_format() -> None:
@@ -179,7 +182,7 @@ def test_a_configuration_with_a_malformed_format_is_refused_before_anything_is_o
 def test_the_handler_of_a_format_writes_to_its_stream_alone(pipe: tuple[int, int], turns: Turns) -> None:
     """What an application logs there goes the same way, in order."""
     logger = plain_logger(pipe[1], LineFormatter())
-    log = FormattedLog(turns.append, logger, new_logger(), compile_format(TEXT))
+    log = FormattedLog(Surroundings(turns.append, logger, new_logger()), compile_format(TEXT))
     log.log(FakeTold())
     turns.run()
     logger.info("said by the application")

@@ -17,6 +17,7 @@ from monoceros.logs.formatters import (
     ColourizedFormatter,
     DefaultFormatter,
 )
+from monoceros.logs.lines import escape
 
 Style = Literal["%", "{", "$"]
 
@@ -170,6 +171,47 @@ def test_control_bytes_in_a_message_of_another_shape_are_escaped(args: tuple[obj
     assert formatter.format(plain) == "\x1b[32mINFO\x1b[0m:     żle: /\\x1b[2J\\x0a"
     coloured = make_record("żle: %s", *args, color_message="\x1b[31mżle\x1b[0m: %s")
     assert formatter.format(coloured) == "\x1b[32mINFO\x1b[0m:     \x1b[31mżle\x1b[0m: /\\x1b[2J\\x0a"
+
+
+CONTROLS = "".join(map(chr, (*range(9), *range(11, 0x20), *range(0x7F, 0xA0), 0x2028, 0x2029, 0x202E, 0xDC80)))
+
+
+def failed(message: str) -> logging.LogRecord:
+    """The record of an exception with a text."""
+    try:
+        raise ValueError(message)
+    except ValueError:
+        record = make_record("it failed", level=logging.ERROR)
+        record.exc_info = sys.exc_info()
+        return record
+
+
+@pytest.mark.parametrize("use_colors", [True, False])
+def test_no_control_byte_in_a_message_or_an_exception_reaches_the_output(use_colors: bool) -> None:
+    """Lines and tabs stay: tracebacks have them."""
+    formatter = DefaultFormatter(DEFAULT_FORMAT, use_colors=use_colors)
+    for record in (make_record(f"żle:\t\n{CONTROLS}"), make_record("%s", f"żle:\t\n{CONTROLS}"), failed(CONTROLS)):
+        shown = formatter.format(record).replace("\x1b[32mINFO\x1b[0m", "").replace("\x1b[31mERROR\x1b[0m", "")
+        assert {character for character in shown if not character.isprintable()} <= {"\t", "\n"}
+        assert escape(CONTROLS) in shown
+    assert formatter.format(make_record("żle:\t\n1")).endswith("żle:\t\n1")
+
+
+def test_a_traceback_that_another_formatter_has_made_is_escaped_as_well() -> None:
+    """`logging` keeps it on the record."""
+    record = failed("\x1b[2J")
+    theirs = logging.Formatter().format(record)
+    assert "\x1b[2J" in theirs
+    record.stack_info = "Stack\x1b:\n  line"
+    shown = DefaultFormatter(use_colors=False).format(record)
+    assert shown == theirs.replace("\x1b", "\\x1b") + "\nStack\\x1b:\n  line"
+    assert record.exc_text is not None
+    assert "\x1b" in record.exc_text, "it isn't ours to change"
+
+
+def test_what_is_filled_into_a_coloured_message_brings_no_codes_of_its_own() -> None:
+    record = make_record("%s %r", "\x1b[2J", Decimal("1"), color_message="\x1b[1m%s\x1b[0m %r")
+    assert DefaultFormatter("%(message)s", use_colors=True).format(record) == "\x1b[1m\\x1b[2J\x1b[0m Decimal('1')"
 
 
 def test_numbers_and_names_are_filled_into_a_coloured_message_as_usual() -> None:

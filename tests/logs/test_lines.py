@@ -4,7 +4,15 @@ import logging
 
 import pytest
 
-from monoceros.logs.lines import escape, escape_unprintable, websocket_accepted, websocket_refused
+from monoceros.logs.lines import (
+    EXCERPT,
+    escape,
+    escape_lines,
+    escape_unprintable,
+    excerpt,
+    websocket_accepted,
+    websocket_refused,
+)
 from tests.logs.conftest import Said
 
 
@@ -41,6 +49,16 @@ def test_escaping_twice_is_escaping_once() -> None:
 def test_letters_of_any_script_stay_in_a_persons_text() -> None:
     assert escape_unprintable("zażółć 日本 🦄") == "zażółć 日本 🦄"
     assert escape_unprintable("zażółć\n\u202e\x9b") == "zażółć\\x0a\\u202e\\x9b"
+
+
+def test_several_lines_stay_several_lines() -> None:
+    assert escape_lines("zażółć") == "zażółć"
+    assert escape_lines("a:\n\tb\r\n\x1b\u2028\n") == "a:\n\tb\\x0d\n\\x1b\\u2028\n"
+
+
+def test_of_a_long_text_the_beginning_is_shown_and_its_length_told() -> None:
+    assert excerpt("\x1b" + "a" * (EXCERPT - 1)) == "\\x1b" + "a" * (EXCERPT - 1)
+    assert excerpt("\x1b" + "a" * EXCERPT) == "\\x1b" + "a" * (EXCERPT - 1) + f"... ({EXCERPT + 1} characters)"
 
 
 def test_an_accepted_handshake_leaves_one_line(error_logger: logging.Logger, said: Said) -> None:

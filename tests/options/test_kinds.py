@@ -17,6 +17,7 @@ LIMIT = kinds.limit()
 SECONDS = kinds.seconds()
 DEADLINE = kinds.seconds(optional=True)
 CHOICE = kinds.choice("on", "off")
+CHOICES = kinds.choices("on", "off", "over")
 PARSER = kinds.implementation(("auto", "h11"), custom="module:Class", classes=True, refused={"zttp": "use h11"})
 LOOP = kinds.implementation(("auto", "uvloop"), custom="module:factory")
 ENGINE = kinds.implementation(("auto", "none"), custom="module:Class", classes=True, none=True)
@@ -27,9 +28,6 @@ FILE = kinds.path()
 DIRECTORIES = kinds.paths()
 PATTERNS = kinds.patterns()
 TRUSTED = kinds.trusted()
-FIELDS = kinds.fields()
-FIELD_NAMES = kinds.field_names()
-FIELD_VALUES = kinds.field_values()
 LEVEL = kinds.log_level(("error", "info", "trace"))
 UNSET = object()
 LOG_CONFIG = kinds.log_config(UNSET)
@@ -67,6 +65,10 @@ def test_a_switch_is_off(word: str) -> None:
         (DEADLINE, "none", None),
         (DEADLINE, None, None),
         (CHOICE, "off", "off"),
+        (CHOICES, "Off, ON", ["off", "on"]),
+        (CHOICES, ["over"], ["over"]),
+        (CHOICES, [], []),
+        (CHOICES, None, None),
         (PARSER, "h11", "h11"),
         (PARSER, "package.module:Class", "package.module:Class"),
         (PARSER, dict, dict),
@@ -88,11 +90,6 @@ def test_a_switch_is_off(word: str) -> None:
         (TRUSTED, "", ""),
         (TRUSTED, None, None),
         (TRUSTED, ["10.0.0.0/8"], ["10.0.0.0/8"]),
-        (FIELDS, ["X-A: b:c ", ("X-D", "")], [("X-A", "b:c"), ("X-D", "")]),
-        (FIELDS, [["X-A", "é"]], [("X-A", "é")]),
-        (FIELDS, {"X-A": "1"}, [("X-A", "1")]),
-        (FIELDS, "X-A:1", [("X-A", "1")]),
-        (FIELDS, None, []),
         (LEVEL, "INFO", "info"),
         (LEVEL, "Trace", "trace"),
         (LEVEL, 15, 15),
@@ -145,6 +142,11 @@ def test_what_logging_reads_itself_is_passed_on() -> None:
         (CHOICE, "ON"),
         (CHOICE, None),
         (CHOICE, []),
+        (CHOICES, "on;off"),
+        (CHOICES, "on,,off"),
+        (CHOICES, ""),
+        (CHOICES, [5]),
+        (CHOICES, 5),
         (PARSER, "h12"),
         (PARSER, "module:"),
         (PARSER, ":Class"),
@@ -160,21 +162,6 @@ def test_what_logging_reads_itself_is_passed_on() -> None:
         (DIRECTORIES, 5),
         (PATTERNS, [Path("a")]),
         (TRUSTED, [None]),
-        (FIELDS, "X-A"),
-        (FIELDS, ":x"),
-        (FIELDS, ["a b: c"]),
-        (FIELDS, [("X-A", "b\r\nX-C: d")]),
-        (FIELDS, [("X-A", "\0")]),
-        (FIELDS, [("X-A", "\N{EURO SIGN}")]),
-        (FIELDS, [("X-A",)]),
-        (FIELDS, [("X-A", "b", "c")]),
-        (FIELDS, [5]),
-        (FIELD_NAMES, "A,B C"),
-        (FIELD_NAMES, "A,,B"),
-        (FIELD_NAMES, ["A", 5]),
-        (FIELD_VALUES, "X: a"),
-        (FIELD_VALUES, {"X Y": "a"}),
-        (FIELD_VALUES, {"X": 5}),
         (LEVEL, "loud"),
         (LEVEL, -1),
         (LEVEL, True),
@@ -202,28 +189,11 @@ def test_a_switch_that_may_only_stay_off_is_refused_when_on() -> None:
         kind.convert("x")
 
 
-@pytest.mark.parametrize("given", ["SCRIPT_NAME, PATH_INFO", ["SCRIPT_NAME", "PATH_INFO"]])
-def test_names_of_fields_are_separated_by_commas(given: object) -> None:
-    assert FIELD_NAMES.convert(given) == ["SCRIPT_NAME", "PATH_INFO"]
-
-
-@pytest.mark.parametrize("given", [None, "", []])
-def test_no_names_of_fields_are_an_empty_list(given: object) -> None:
-    assert FIELD_NAMES.convert(given) == []
-
-
-def test_an_empty_table_of_fields_is_another_thing_than_none() -> None:
-    assert FIELD_VALUES.convert(None) is None
-    assert FIELD_VALUES.convert({}) == {}
-    assert FIELD_VALUES.convert({"X-Forwarded-Ssl": " on "}) == {"X-Forwarded-Ssl": "on"}
-
-
 @pytest.mark.parametrize(
     ("kind", "text", "values"),
     [
         (DIRECTORIES, "a:b c", ["a", "b c"]),
         (PATTERNS, "*.html, *.css *.js", ["*.html", "*.css", "*.js"]),
-        (FIELDS, "X-A: 1\nX-B: 2 3", ["X-A: 1", "X-B: 2 3"]),
     ],
 )
 def test_a_variable_with_several_values_is_taken_apart(kind: Kind, text: str, values: list[str]) -> None:
@@ -238,6 +208,7 @@ def test_a_variable_with_several_values_is_taken_apart(kind: Kind, text: str, va
         (kinds.integer(1, optional=True), "an integer of at least 1, or none,"),
         (DEADLINE, "a number of at least 0, or none,"),
         (CHOICE, "one of on or off"),
+        (CHOICES, "one or several of on, off or over, separated by commas,"),
         (LOOP, "one of auto or uvloop, or module:factory,"),
     ],
 )

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from monoceros.errors import UsageError
-from monoceros.options import kinds
+from monoceros.options import field_kinds, kinds
 from monoceros.options.option import ANYWHERE, BuiltIn, Kind, Option, Origin, Place, Section, Source, display
 
 COMMAND_LINE = Source(Origin.COMMAND_LINE, "--port")
@@ -47,7 +47,7 @@ def test_a_wrong_value_is_told_with_its_option_its_source_and_what_is_accepted()
 @pytest.mark.parametrize("given", [("X-A: 1", "X-B", "X-C: 3"), ["X-A: 1", "X-B"], ["X-B"], "X-B"])
 def test_of_several_values_the_wrong_one_is_shown(given: object) -> None:
     with pytest.raises(UsageError, match=r"^--header: X-B is not a header field \(from the command line\)"):
-        option(kinds.fields(), name="headers").read(given, Source(Origin.COMMAND_LINE, "--header"))
+        option(field_kinds.fields(), name="headers").read(given, Source(Origin.COMMAND_LINE, "--header"))
 
 
 @pytest.mark.parametrize(

@@ -230,3 +230,11 @@ def test_an_empty_list_of_trusted_proxies_trusts_nobody() -> None:
     """It would be worse to fall back to a wider default."""
     assert fall_back(KEYWORDS["forwarded_allow_ips"], {"FORWARDED_ALLOW_IPS": ""})[0] == ""
     assert fall_back(KEYWORDS["forwarded_allow_ips"], {})[0] == "127.0.0.1,::1"
+
+
+def test_a_secret_is_not_in_the_representation_of_settings() -> None:
+    """A debugger, or a report of an exception, shows what stands in a frame."""
+    given = from_keywords({"ssl_keyfile_password": "hunter2"})
+    settings = settle(given)
+    assert settings.values["ssl_keyfile_password"] == "hunter2"
+    assert "hunter2" not in repr(given) + repr(settings)

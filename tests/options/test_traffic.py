@@ -34,6 +34,16 @@ def test_load_balancers_may_connect_from_this_machine_unless_others_are_named() 
     assert read("proxy_allow_ips", ["10.0.0.0/8", "unix:"]) == ["10.0.0.0/8", "unix:"]
 
 
+def test_the_fields_of_proxies_that_count_are_the_incumbents_unless_others_are_named() -> None:
+    option = KEYWORDS["forwarded_headers"]
+    assert option.default is None
+    assert option.otherwise == ["x-forwarded-for", "x-forwarded-proto"]
+    assert read("forwarded_headers", "X-Forwarded-For, x-forwarded-prefix") == ["x-forwarded-for", "x-forwarded-prefix"]
+    assert read("forwarded_headers", ["Forwarded"]) == ["forwarded"]
+    with pytest.raises(UsageError, match="one or several of x-forwarded-for, .* or forwarded, separated by commas"):
+        read("forwarded_headers", "x-real-ip")
+
+
 def test_a_version_of_the_proxy_protocol_has_a_name() -> None:
     with pytest.raises(UsageError, match="one of off, v1, v2 or auto is accepted"):
         read("proxy_protocol", True)
@@ -64,15 +74,6 @@ def test_the_password_is_a_secret() -> None:
 @pytest.mark.parametrize(
     ("name", "default"),
     [
-        ("drain_notice", 5),
-        ("timeout_worker", 60),
-        ("timeout_worker_start", 600),
-        ("timeout_request_header", 30),
-        ("limit_request_line", 8190),
-        ("limit_request_fields", 100),
-        ("limit_request_field_size", 32768),
-        ("limit_request_head", 65536),
-        ("limit_connections", None),
         ("proxy_protocol", "off"),
         ("header_map", "dangerous"),
     ],

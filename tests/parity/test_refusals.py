@@ -105,3 +105,17 @@ def test_content_that_turns_out_malformed_amid_the_response_breaks_it_off(stage:
     peer.send(b"nonsense\r\n")
     assert peer.take() == b""
     assert peer.closed
+
+
+@pytest.mark.parametrize("rest", [b"x\r\n", b"5\r\n12345more\r\n"])
+def test_content_that_breaks_after_its_request_was_answered_gets_no_second_response(stage: Stage, rest: bytes) -> None:
+    """It would be taken for the answer to the next request (RFC 9112, section 9.3.2)."""
+    peer = stage.connect()
+    peer.send(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+    stage.call.answer(b"done")
+    assert peer.answer().status == 200
+    peer.send(rest)
+    assert peer.take() == b""
+    assert peer.transport.eof_written
+    peer.send(GET)
+    assert len(stage.calls) == 1

@@ -2,7 +2,7 @@
 
 import pytest
 
-from monoceros.protocol.connection import Connection
+from monoceros.protocol.connection import WRITE_BUFFER, Connection
 from monoceros.protocol.context import NEVER
 from tests.doubles.stage import Stage
 from tests.doubles.transport import FakeTransport
@@ -108,3 +108,13 @@ def test_what_a_protocol_must_say_for_itself(connection: Connection) -> None:
     for ask in (connection.deadline_passed, connection.begin_drain, connection.close_if_idle):
         with pytest.raises(NotImplementedError):
             ask()
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_writing_pauses_at_the_same_number_of_octets_with_and_without_tls(stage: Stage, tls: bool) -> None:
+    peer = stage.connect(tls=tls)
+    peer.transport.peer_stops_reading()
+    peer.transport.write(bytes(WRITE_BUFFER))
+    assert not peer.connection.write_paused
+    peer.transport.write(b"x")
+    assert peer.connection.write_paused

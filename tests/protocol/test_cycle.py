@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
-from monoceros.asgi import Message
-from monoceros.protocol.cycle import HTTPCycle
+from monoceros.asgi import Message, Receive, Scope, Send
+from monoceros.logs.lines import EXCERPT
+from monoceros.protocol.cycle import TURN, HTTPCycle
 from tests.doubles.stage import GET, Stage
 
 START: Message = {"type": "http.response.start", "status": 200}
@@ -330,3 +331,38 @@ def test_a_cycle_says_which_request_it_is(stage: Stage) -> None:
     (running,) = stage.context.running
     assert isinstance(running, HTTPCycle)
     assert running.describe() == "PUT /a%1B?b"
+
+
+def test_the_line_of_a_failure_shows_the_beginning_of_a_long_path(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    stage.connect().send(b"GET /%b HTTP/1.1\r\nHost: a\r\n\r\n" % (b"a" * 8000))
+    stage.call.raises(ValueError("mine"))
+    (message,) = caplog.messages
+    assert message == f"Exception in ASGI application: GET /{'a' * (EXCERPT - 1)}... (8001 characters)\n"
+
+
+@pytest.mark.parametrize("peer_is_gone", [False, True])
+def test_who_streams_and_never_has_to_wait_lets_others_have_their_turn(peer_is_gone: bool) -> None:
+    """One of them is who tells that the peer is gone, where the transport doesn't."""
+    turns: list[int] = []
+    sent: list[int] = []
+
+    async def stream(scope: Scope, receive: Receive, send: Send) -> None:
+        await send(START)
+        await send(MORE)
+        while peer_is_gone and (await receive())["type"] != "http.disconnect":
+            pass
+        asyncio.get_running_loop().call_soon(turns.append, 1)
+        while not turns and len(sent) < 2 * TURN:
+            await send({**MORE, "body": b"x"})
+            sent.append(1)
+
+    stage = Stage(app=stream)
+    peer = stage.connect()
+    peer.send()
+    if peer_is_gone:
+        peer.vanish()
+    assert turns
+    assert len(sent) <= TURN
+    stage.close()

@@ -50,7 +50,7 @@ def test_a_head_that_could_not_be_written_was_none() -> None:
     exchange.switched([(b"x-a", b"b")], DEFAULTS)
     exchange.unanswered()
     assert exchange.response_fields == []
-    exchange.end(2.5, cut_off=True)
+    exchange.end(2.5)
     assert exchange.status == UNANSWERED
     assert exchange.response_fields == []
     assert exchange.seconds == 2.5
@@ -58,5 +58,36 @@ def test_a_head_that_could_not_be_written_was_none() -> None:
 
 def test_a_clock_that_goes_back_makes_no_negative_time() -> None:
     exchange = Exchange({}, began_at=10.0)
-    exchange.end(9.0, cut_off=False)
+    exchange.end(9.0)
     assert exchange.seconds == 0
+
+
+@pytest.mark.parametrize(
+    ("framing", "lost", "left"),
+    [
+        (b"content-length", 0, 1000),
+        (b"content-length", 400, 600),
+        (b"content-length", 1000, 0),
+        (b"content-length", 1100, 0),
+        (b"content-length", 9000, 0),
+        (b"transfer-encoding", 550, 500),
+        (b"transfer-encoding", 1100, 0),
+        (b"transfer-encoding", 9000, 0),
+    ],
+)
+def test_content_that_is_lost_does_not_count(framing: bytes, lost: int, left: int) -> None:
+    """A head, and chunk sizes, are among what is lost; those of chunks are between the content."""
+    exchange = Exchange({}, method="GET", version="1.1")
+    size = 1000 if framing == b"content-length" else None
+    exchange.answered(200, [], DEFAULTS, size)
+    assert framing in dict(exchange.response_fields)
+    exchange.octets = 1000
+    exchange.lose(lost, 1100)
+    assert exchange.octets == left
+
+
+def test_of_an_answer_that_was_never_written_nothing_can_be_lost() -> None:
+    exchange = Exchange({}, method="GET", version="1.1")
+    exchange.answered(200, [], DEFAULTS, None)
+    exchange.lose(100, 0)
+    assert exchange.octets == 0

@@ -4,7 +4,15 @@ from http import HTTPStatus
 
 import pytest
 
-from monoceros.protocol.messages import checked_bytes, checked_headers, checked_status, checked_text, close_of
+from monoceros.protocol.messages import (
+    checked_bytes,
+    checked_headers,
+    checked_status,
+    checked_text,
+    close_of,
+    content_of,
+    extension_note,
+)
 
 
 def test_a_status_may_be_an_enumeration() -> None:
@@ -26,6 +34,22 @@ def test_headers_that_can_be_read_once_become_a_list() -> None:
 def test_headers_are_pairs(headers: object) -> None:
     with pytest.raises(RuntimeError, match="ASGI asks for a list of pairs of bytes"):
         checked_headers(headers)
+
+
+@pytest.mark.parametrize(
+    ("kind", "note"),
+    [
+        ("http.response.trailers", " ('http.response.trailers' belongs to an extension that scope['extensions']"),
+        ("http.response.push", " ('http.response.push' belongs to an extension"),
+        ("http.response.body", ""),
+        ("http.response.bdoy", ""),
+        (None, ""),
+        (["http.response.push"], ""),
+    ],
+)
+def test_a_message_of_an_extension_is_named_as_one(kind: object, note: str) -> None:
+    assert extension_note(kind).startswith(note)
+    assert bool(extension_note(kind)) is bool(note)
 
 
 @pytest.mark.parametrize("value", [b"ab", bytearray(b"ab"), memoryview(b"ab")])
@@ -61,3 +85,21 @@ def test_a_close_has_a_code_and_may_have_a_reason(message: dict[str, object], ex
 def test_a_close_of_other_types_is_none(message: dict[str, object]) -> None:
     with pytest.raises(RuntimeError, match="ASGI asks for"):
         close_of(message)
+
+
+@pytest.mark.parametrize(
+    ("message", "content"),
+    [
+        ({"text": "a"}, "a"),
+        ({"text": "", "bytes": None}, ""),
+        ({"bytes": b""}, b""),
+        ({"bytes": bytearray(b"a"), "text": "b"}, b"a"),
+    ],
+)
+def test_of_octets_and_text_the_octets_count(message: dict[str, object], content: str | bytes) -> None:
+    assert content_of(message) == content
+
+
+def test_a_message_has_content() -> None:
+    with pytest.raises(RuntimeError, match="with neither 'bytes' nor 'text'"):
+        content_of({"bytes": None})

@@ -4,6 +4,7 @@ import pytest
 
 from monoceros.asgi import Message
 from monoceros.errors import ClientDisconnected
+from monoceros.logs.lines import EXCERPT
 from monoceros.protocol.session import WebSocketSession
 from tests.doubles.stage import Peer, Stage
 from tests.doubles.websocket_client import CLOSE, PING, PONG, TEXT, close_frame, frame
@@ -278,3 +279,78 @@ def test_a_session_says_which_it_is(stage: Stage, peer: Peer) -> None:
     (session,) = stage.context.running
     assert isinstance(session, WebSocketSession)
     assert session.describe() == "WebSocket /chat?room=1"
+
+
+def test_the_line_of_a_failure_shows_the_beginning_of_a_long_path(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    stage.connect().upgrade(path="/" + "a" * 8000)
+    stage.call.raises(ValueError("mine"))
+    assert caplog.messages == [
+        f"Exception in ASGI application: WebSocket /{'a' * (EXCERPT - 1)}... (8001 characters)\n"
+    ]
+
+
+def test_what_is_sent_in_one_turn_leaves_in_one_write(stage: Stage, peer: Peer) -> None:
+    stage.call.accept()
+    peer.take()
+    written = len(peer.transport.writes)
+    for number in range(5):
+        stage.call.send_next_turn("websocket.send", text=str(number))
+    stage.loop.run_ready()
+    assert len(peer.transport.writes) == written + 1
+    assert [each.payload for each in peer.frames()] == [b"0", b"1", b"2", b"3", b"4"]
+
+
+def test_the_answer_to_a_lone_message_is_written_straight_away(stage: Stage, peer: Peer) -> None:
+    """Without another turn of the loop."""
+    stage.call.accept()
+    peer.take()
+    waiting = stage.call.begin_receive()
+    peer.transport.peer_sends(frame(TEXT, b"?"))
+    stage.loop.run_ready()
+    assert waiting.done()
+    sending = stage.call.send_next_turn("websocket.send", text="!")
+    stage.loop.run_turn()
+    assert sending.done()
+    assert [each.payload for each in peer.frames()] == [b"!"]
+
+
+def test_a_close_follows_what_was_sent_before_it(stage: Stage, peer: Peer) -> None:
+    stage.call.accept()
+    peer.take()
+    written = len(peer.transport.writes)
+    stage.call.send_next_turn("websocket.send", text="last")
+    stage.call.send_next_turn("websocket.close")
+    stage.loop.run_ready()
+    assert [(each.opcode, each.payload) for each in peer.frames()] == [(TEXT, b"last"), (CLOSE, b"\x03\xe8")]
+    assert len(peer.transport.writes) == written + 1
+
+
+def test_the_answer_to_the_peers_close_follows_what_was_sent_before_it(stage: Stage, peer: Peer) -> None:
+    """RFC 6455, section 5.5.1: nothing may follow a close frame."""
+    stage.call.accept()
+    peer.take()
+    stage.call.send_next_turn("websocket.send", text="last")
+    stage.loop.run_turn()
+    peer.send(close_frame(1000))
+    assert [(each.opcode, each.payload) for each in peer.frames()] == [(TEXT, b"last"), (CLOSE, b"\x03\xe8")]
+
+
+def test_what_was_sent_to_a_peer_that_is_gone_by_the_end_of_the_turn_is_dropped(stage: Stage, peer: Peer) -> None:
+    stage.call.accept()
+    written = len(peer.transport.writes)
+    stage.call.send_next_turn("websocket.send", text="late")
+    stage.loop.run_turn()
+    peer.vanish()
+    assert len(peer.transport.writes) == written
+
+
+def test_a_reason_that_is_cut_is_mentioned(stage: Stage, peer: Peer, caplog: pytest.LogCaptureFixture) -> None:
+    """RFC 6455, section 5.5: a control frame has at most 125 octets, and the code takes two."""
+    stage.call.accept()
+    peer.take()
+    stage.call.send("websocket.close", code=4000, reason="\u20ac" * 42)
+    (sent,) = peer.frames()
+    assert sent.payload == b"\x0f\xa0" + ("\u20ac" * 41).encode()
+    assert "WebSocket /chat?room=1: the reason of its close is cut: it has room for 123 octets" in caplog.text

@@ -5,9 +5,11 @@ import pytest
 from monoceros.asgi import Scope
 from monoceros.errors import RequestError
 from monoceros.resources.field_policy import FieldPolicy, Underscores
+from monoceros.resources.forwarded import ForwardedFields
 from monoceros.resources.proxy import TrustedHops
 
 PROXY, STRANGER = "127.0.0.1", "203.0.113.9"
+HOPS = TrustedHops(PROXY)
 FIELDS = [
     (b"host", b"a"),
     (b"x_user", b"root"),
@@ -31,14 +33,14 @@ def names_left(policy: FieldPolicy, host: str | None) -> list[bytes]:
 
 
 def test_nothing_is_done_for_a_stranger_unless_it_is_asked_for() -> None:
-    policy = FieldPolicy(TrustedHops(PROXY))
+    policy = FieldPolicy(HOPS, ForwardedFields(HOPS))
     for host in (STRANGER, None):
         assert policy.rewriter(host) is None
         assert policy.name_filter(host) is None
 
 
 def test_a_trusted_peer_speaks_for_its_client() -> None:
-    rewrite = FieldPolicy(TrustedHops(f"{PROXY},unix:")).rewriter(PROXY)
+    rewrite = FieldPolicy(HOPS, ForwardedFields(HOPS)).rewriter(PROXY)
     assert rewrite is not None
     scope = request()
     rewrite(scope)
@@ -47,7 +49,7 @@ def test_a_trusted_peer_speaks_for_its_client() -> None:
 
 
 def test_what_trusted_peers_say_counts_only_where_it_is_read() -> None:
-    assert FieldPolicy(TrustedHops("*"), reads_forwarded=False).rewriter(PROXY) is None
+    assert FieldPolicy(TrustedHops("*"), None).rewriter(PROXY) is None
 
 
 @pytest.mark.parametrize(
@@ -64,12 +66,12 @@ def test_what_trusted_peers_say_counts_only_where_it_is_read() -> None:
 def test_fields_with_an_underscore_are_dropped_unless_a_trusted_peer_may_send_them(
     spared: list[str], host: str, left: set[bytes]
 ) -> None:
-    policy = FieldPolicy(TrustedHops(PROXY), underscores=Underscores.DROP, spared=spared)
+    policy = FieldPolicy(HOPS, ForwardedFields(HOPS), underscores=Underscores.DROP, spared=spared)
     assert set(names_left(policy, host)) == left | {b"host", b"x-forwarded-for"}
 
 
 def test_a_trusted_peer_speaks_for_its_client_also_where_fields_are_dropped() -> None:
-    rewrite = FieldPolicy(TrustedHops(PROXY), underscores=Underscores.DROP).rewriter(PROXY)
+    rewrite = FieldPolicy(HOPS, ForwardedFields(HOPS), underscores=Underscores.DROP).rewriter(PROXY)
     assert rewrite is not None
     scope = request()
     rewrite(scope)
@@ -77,7 +79,7 @@ def test_a_trusted_peer_speaks_for_its_client_also_where_fields_are_dropped() ->
 
 
 def test_a_request_with_such_a_field_can_be_refused() -> None:
-    policy = FieldPolicy(TrustedHops(PROXY), underscores=Underscores.REFUSE, spared=["X_USER"])
+    policy = FieldPolicy(HOPS, ForwardedFields(HOPS), underscores=Underscores.REFUSE, spared=["X_USER"])
     with pytest.raises(RequestError, match="with an underscore in its name: x_user") as caught:
         names_left(policy, STRANGER)
     assert caught.value.status == 400
@@ -86,7 +88,7 @@ def test_a_request_with_such_a_field_can_be_refused() -> None:
 
 
 def test_a_request_without_such_a_field_is_left_alone() -> None:
-    filter_names = FieldPolicy(TrustedHops(PROXY), underscores=Underscores.REFUSE).name_filter(STRANGER)
+    filter_names = FieldPolicy(HOPS, ForwardedFields(HOPS), underscores=Underscores.REFUSE).name_filter(STRANGER)
     assert filter_names is not None
     fields = [(b"host", b"a")]
     filter_names(fields)

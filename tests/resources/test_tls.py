@@ -164,6 +164,11 @@ def test_a_password_that_openssl_cannot_take_is_refused(files: Files) -> None:
     assert "--ssl-keyfile-password can't be used" in refusal(files, keyfile=files.encrypted_key, password="x" * 5000)
 
 
+def test_a_password_that_is_no_text_is_not_quoted(files: Files) -> None:
+    message = refusal(files, keyfile=files.encrypted_key, password="hunter\udce4")
+    assert message == "--ssl-keyfile-password can't be used: it isn't text."
+
+
 def test_the_file_that_holds_no_pem_is_the_one_that_is_named(files: Files) -> None:
     assert refusal(files, certfile=files.junk) == f"--ssl-certfile {files.junk} holds no usable PEM certificate."
     assert refusal(files, keyfile=files.junk) == f"--ssl-keyfile {files.junk} holds no usable PEM private key."

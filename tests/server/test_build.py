@@ -1,5 +1,6 @@
 """Options that ask for a library: what is said if it isn't there."""
 
+import asyncio
 import importlib.abc
 import sys
 from typing import Any
@@ -7,9 +8,11 @@ from typing import Any
 import pytest
 
 from monoceros.config import Config
-from monoceros.errors import StartupError
-from monoceros.server.build import check
+from monoceros.errors import FrameError, StartupError
+from monoceros.server.build import build_context, check
+from monoceros.server.witness import Witness
 from tests.doubles.applications import hello
+from tests.doubles.websocket_client import CONTINUATION, TEXT, frame
 
 
 class Missing(importlib.abc.MetaPathFinder):
@@ -56,3 +59,20 @@ def test_an_import_that_fails_for_another_reason_is_reported_as_it_is(monkeypatc
     assert "monoceros.wire.gate" in str(error)
     assert "pip install" not in str(error)
     assert isinstance(error.__cause__, ImportError)
+
+
+@pytest.mark.parametrize("ws", ["websockets", "wsproto"])
+def test_the_limits_of_a_websocket_are_those_of_the_options(ws: str) -> None:
+    config = Config(hello, log_config=None, ws=ws, ws_max_size=3, ws_max_fragments=2, ws_max_queue=7)
+    config.load()
+    loop = asyncio.new_event_loop()
+    websocket = build_context(config, hello, loop, None, Witness()).websocket
+    loop.close()
+    assert websocket is not None
+    assert websocket.max_queue == 7
+    for frames, reason in (
+        (frame(TEXT, b"1234"), "the message has more than 3 bytes"),
+        (frame(TEXT, fin=False) + frame(CONTINUATION, fin=False) * 2, "the message has more than 2 fragments"),
+    ):
+        with pytest.raises(FrameError, match=reason):
+            websocket.make_engine().feed(frames)

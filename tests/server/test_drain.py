@@ -44,6 +44,15 @@ class Peer:
     def deadline_passed(self) -> None:
         pass
 
+    def second_passed(self) -> None:
+        pass
+
+    def waits(self) -> None:
+        return None
+
+    def make_way(self) -> bool:
+        return False
+
     def begin_drain(self) -> None:
         self.told.append("begin")
 

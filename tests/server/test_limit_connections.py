@@ -10,10 +10,14 @@ from monoceros.asgi import Receive, Scope, Send
 from tests.doubles.served import Served, read_all, read_answer, serving, until
 
 KEEP = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+WORK = b"GET /work HTTP/1.1\r\nHost: a\r\n\r\n"
 CLASSES = pytest.mark.parametrize("http", ["auto", "uvicorn.protocols.http.h11_impl:H11Protocol"])
 
 
 async def hello(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["path"] == "/work":
+        await receive()
+        await receive()  # until the peer ends
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"5")]})
     await send({"type": "http.response.body", "body": b"hello"})
 
@@ -40,7 +44,8 @@ def test_one_too_many_waits_until_another_closes(caplog: pytest.LogCaptureFixtur
         served.connect() as first,
         served.connect() as second,
     ):
-        assert [ask(first), ask(second)] == [b"hello", b"hello"]
+        assert ask(first) == b"hello"
+        second.sendall(WORK)
         with served.connect() as third:
             third.sendall(KEEP)
             until(lambda: caplog.records, "the limit is reached")
@@ -51,6 +56,40 @@ def test_one_too_many_waits_until_another_closes(caplog: pytest.LogCaptureFixtur
             second.close()
             assert read_answer(third)[1] == b"hello"
     assert [record.message for record in caplog.records] == ["Accepting pauses: limit_connections is reached (2)"]
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_an_idle_connection_makes_room_for_one_that_comes(caplog: pytest.LogCaptureFixture, loop: str) -> None:
+    """The one that has been idle longest; those at work stay."""
+    with (
+        caplog.at_level(logging.WARNING, "monoceros.error"),
+        serving(hello, loop=loop, limit_connections=3, timeout_keep_alive=60) as served,
+        served.connect() as first,
+        served.connect() as second,
+        served.connect() as working,
+    ):
+        assert ask(first) == b"hello"
+        working.sendall(WORK)
+        with served.connect() as late:
+            late.sendall(KEEP)
+            until(lambda: ask(second) and not is_silent(late), "the one that comes is answered")
+            assert read_answer(late)[1] == b"hello"
+            assert first.recv(1) == b""
+            assert ask(second) == b"hello"
+            assert is_silent(working)
+    assert "A connection was closed to make room (idle)" in [record.message for record in caplog.records]
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_an_unfinished_head_makes_room_and_is_told_so(loop: str) -> None:
+    with (
+        serving(hello, loop=loop, limit_connections=1) as served,
+        served.connect() as slow,
+        served.connect() as late,
+    ):
+        slow.sendall(KEEP[:10])
+        assert ask(late) == b"hello"
+        assert read_all(slow).startswith(b"HTTP/1.1 408 ")
 
 
 def test_a_crowd_is_served_a_few_at_a_time() -> None:

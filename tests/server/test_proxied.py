@@ -108,6 +108,23 @@ def test_a_peer_that_closes_before_its_header_is_gone(pair: tuple[socket.socket,
         run(headers().read(ours, None))
 
 
+class Losing(Watched):
+    """A socket that loses what has come once it was looked at."""
+
+    def recv(self, size: int, flags: int = 0, /) -> bytes:
+        return super().recv(size, flags) if flags else b""
+
+
+def test_a_peer_whose_header_is_lost_to_a_reset_is_gone() -> None:
+    """And doesn't keep the loop busy for ever."""
+    theirs, other = socket.socketpair()
+    with theirs, Losing(fileno=other.detach()) as ours:
+        ours.setblocking(False)
+        theirs.sendall(LINE)
+        with pytest.raises(ConnectionAbortedError, match="gone with what it had sent"):
+            run(headers().read(ours, None))
+
+
 # Whole servers.
 
 

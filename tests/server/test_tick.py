@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from monoceros.config import Config
+from monoceros.protocol.complaints import AT_ONCE, Kind
 from monoceros.protocol.context import Context
 from monoceros.server.foreign import ServerState
 from monoceros.server.recycling import Recycling
@@ -76,4 +77,13 @@ def test_after_its_end_it_ticks_no_more() -> None:
     clockwork.tick.end()
     clockwork.loop.advance(5 * TICK)
     assert clockwork.context.tick == 1
+    clockwork.close()
+
+
+def test_complaints_that_were_only_counted_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    clockwork = Clockwork()
+    for _ in range(AT_ONCE + 1):
+        clockwork.context.complaints.complain(Kind.BUSY, "Busy")
+    clockwork.loop.advance(TICK)
+    assert caplog.messages == ["Busy"] * AT_ONCE + [f"1 more like this in the last second: {Kind.BUSY.value}"]
     clockwork.close()

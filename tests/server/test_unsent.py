@@ -3,38 +3,21 @@
 import asyncio
 import contextlib
 import socket
-import ssl
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-import trustme
 
 from monoceros.asgi import Receive, Scope, Send
 from monoceros.server.unsent import holds_unsent
+from tests.doubles.certificates import Pair
 from tests.doubles.served import Served, read_answer, serving, until
 
 PROMPT = 6.0
 """Seconds: less than a TLS handshake (10) or a close (30) may take by themselves, many times what a stop needs."""
 
 BIG = b"x" * (16 << 20)
-
-
-class Pair:
-    """Certificate and key as options, and the context of a client that trusts them."""
-
-    def __init__(self, directory: Path) -> None:
-        authority = trustme.CA()
-        issued = authority.issue_cert("localhost")
-        issued.private_key_and_cert_chain_pem.write_to_path(directory / "both.pem")
-        self.options: dict[str, Any] = {
-            "ssl_certfile": str(directory / "both.pem"),
-            "ssl_keyfile": str(directory / "both.pem"),
-        }
-        self.client = ssl.create_default_context()
-        authority.configure_trust(self.client)
 
 
 @pytest.fixture(scope="module")

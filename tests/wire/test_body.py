@@ -81,6 +81,58 @@ def test_extensions_are_judged_and_dropped(extension: bytes) -> None:
     assert read(ChunkedReader(BUDGET), [b"1" + extension + b"\r\nx\r\n0\r\n\r\n"]) == (b"x", b"")
 
 
+TOKEN = b"!#$%&'*+-.^_`|~09AZaz"
+
+
+def test_the_grammar_of_tokens_and_quoted_strings_is_known_to_the_octet() -> None:
+    """RFC 9110, sections 5.6.2 and 5.6.4; RFC 9112, section 7.1.1."""
+    for octet in range(256):
+        mark = bytes([octet])
+        token = mark in TOKEN or mark.isalnum()
+        quoted = mark in b"\t " or (octet >= 0x21 and mark not in b'"\\\x7f')
+        escaped = mark == b"\t" or (octet >= 0x20 and octet != 0x7F)
+        for extension, good in (
+            (b";" + mark, token),
+            (b";a=" + mark, token),
+            (b';a="' + mark + b'"', quoted),
+            (b';a="\\' + mark + b'"', escaped),
+        ):
+            data = b"1" + extension + b"\r\nx\r\n0\r\n\r\n"
+            if good:
+                assert read(ChunkedReader(BUDGET), [data]) == (b"x", b""), data
+            else:
+                refusal(data)
+
+
+def test_the_grammar_of_trailers_is_known_to_the_octet() -> None:
+    """RFC 9110, sections 5.1 and 5.5."""
+    for octet in range(256):
+        mark = bytes([octet])
+        token = mark in TOKEN or mark.isalnum()
+        for trailer, good in (
+            (b"a" + mark + b"b: c", token or mark == b":"),
+            (mark + b"a: c", token),
+            (b"a: b" + mark + b"c", mark == b"\t" or (octet >= 0x20 and octet != 0x7F)),
+        ):
+            data = b"0\r\n" + trailer + b"\r\n\r\n"
+            if good:
+                assert read(ChunkedReader(BUDGET), [data]) == (b"", b""), data
+            else:
+                refusal(data)
+
+
+def test_the_grammar_of_sizes_is_known_to_the_octet() -> None:
+    """RFC 9112, section 7.1."""
+    for octet in range(256):
+        mark = bytes([octet])
+        reader = ChunkedReader(BUDGET)
+        if mark in b"0123456789abcdefABCDEF":
+            assert reader.feed(b"1" + mark + b"\r\nx") == (b"x", b"")
+        elif mark not in b"\r\n;":
+            refusal(b"1" + mark + b"\r\nx")
+            refusal(b"1" + mark)
+
+
 @pytest.mark.parametrize(
     "extension",
     [
@@ -122,7 +174,7 @@ def test_a_chunk_must_end_with_cr_lf(end: bytes) -> None:
     assert "CR LF" in refusal(b"1\r\nx" + end).reason
 
 
-@pytest.mark.parametrize("trailer", [b"X", b": y", b"X : y", b" X: y", b"X: \x00", b"X: y\x7f", b"X: y\rz"])
+@pytest.mark.parametrize("trailer", [b"X", b": y", b"X : y", b" X: y", b"X: \x00", b"X: y\x7f", b"X: y\rz", b"HOST: y"])
 def test_a_trailer_off_the_grammar_is_refused(trailer: bytes) -> None:
     """RFC 9112, sections 5 and 7.1.2."""
     refusal(b"0\r\n" + trailer + b"\r\n\r\n")
@@ -166,6 +218,24 @@ def test_the_budget_is_the_same_in_whatever_pieces_a_body_comes() -> None:
             except RequestError:
                 outcomes.add((b"refused", b""))
         assert outcomes == {(b"x", b"") if spare else (b"refused", b"")}
+
+
+def test_content_may_be_as_large_as_the_limit_and_no_larger() -> None:
+    """RFC 9110, section 15.5.14."""
+    data = b"2\r\nab\r\n001\r\nc\r\n0\r\n\r\n"
+    for pieces in [(data,), tuple(bytewise(data)), *two_way_cuts(data)]:
+        assert read(ChunkedReader(BUDGET, 3), pieces) == (b"abc", b"")
+        for limit in (0, 1, 2):
+            with pytest.raises(RequestError, match=f"over the limit of {limit} octets") as caught:
+                read(ChunkedReader(BUDGET, limit), pieces)
+            assert caught.value.status == 413
+
+
+def test_a_chunk_that_will_be_too_large_is_not_waited_for() -> None:
+    """RFC 9110, section 15.5.14."""
+    reader = ChunkedReader(BUDGET, 1000)
+    with pytest.raises(RequestError):
+        reader.feed(b"3e9\r\n")
 
 
 def test_random_bodies_come_back_as_they_were_chunked() -> None:

@@ -1,25 +1,24 @@
 """What a request head means (RFC 9112, sections 2 to 6; RFC 9110, sections 5 to 10).
 
 The corpus holds a file per malformed head; here are the rules that need other limits than the default ones, the traits,
-the reasons that are given, and heads of which only a part has come.
+and the reasons that are given.
 """
 
 import pytest
 
 from monoceros.errors import RequestError
+from monoceros.wire import framing
 from monoceros.wire.framing import (
     CHUNKED,
     METHODS,
     PLAIN,
-    PLAIN_SIZE,
-    HeadLimits,
     Traits,
     judge_head,
-    judge_partial_head,
 )
+from monoceros.wire.limits import RequestLimits
 from tests.doubles.requests import LIMITS
 
-SMALL = HeadLimits(line=40, fields=3, field_size=30, head=120)
+SMALL = RequestLimits(line=40, fields=3, field_size=30, head=120)
 GET = b"GET / HTTP/1.1\r\n"
 HOST = b"Host: a\r\n"
 
@@ -32,15 +31,9 @@ def traits(*fields: bytes, line: bytes = b"GET / HTTP/1.1") -> Traits:
     return judge_head(head(*fields, line=line), LIMITS).traits
 
 
-def refusal(data: bytes, limits: HeadLimits = LIMITS) -> RequestError:
+def refusal(data: bytes, limits: RequestLimits = LIMITS) -> RequestError:
     with pytest.raises(RequestError) as caught:
         judge_head(data, limits)
-    return caught.value
-
-
-def partial_refusal(data: bytes, scanned: int = 0, limits: HeadLimits = LIMITS) -> RequestError:
-    with pytest.raises(RequestError) as caught:
-        judge_partial_head(data, scanned, limits)
     return caught.value
 
 
@@ -107,7 +100,8 @@ def test_a_version_that_is_not_spoken_gets_505_and_a_malformed_one_400(version: 
         (head(b"Transfer-Encoding: chunked", line=b"GET / HTTP/1.0"), "HTTP/1.0"),
         (head(b"Transfer-Encoding: x, chunked"), "unsupported transfer coding"),
         (head(b"Transfer-Encoding: x"), "not exactly `chunked`"),
-        (head(b"Transfer_Encoding: chunked"), "underscore"),
+        (head(b"Transfer_Encoding: chunked"), "transfer_encoding, which some take for"),
+        (head(b"Content-Length: 1", b"Content-Type: a/b", b"Content-Type: c/d"), "Content-Type fields that differ"),
         (head(b"Expect: x"), "unknown expectation"),
     ],
 )
@@ -131,7 +125,6 @@ def test_each_limit_is_what_is_still_allowed(data: bytes, status: int | None) ->
     """RFC 9110, section 15.5.15; RFC 6585, section 5."""
     if status is None:
         judge_head(data, SMALL)
-        judge_partial_head(data[:-2], 0, SMALL)
     else:
         assert refusal(data, SMALL).status == status
 
@@ -147,19 +140,16 @@ def test_a_head_may_be_as_large_as_the_limit_and_no_larger() -> None:
 def test_what_has_no_target_is_malformed_rather_than_too_long() -> None:
     """RFC 9112, section 3: 414 is about the target."""
     assert refusal(head(line=b"M" * 50 + b" / HTTP/1.1"), SMALL).status == 400
-    assert partial_refusal(b"M" * 50, 0, SMALL).status == 400
-    assert partial_refusal(b"GET /" + b"a" * 50, 0, SMALL).status == 414
 
 
-@pytest.mark.parametrize("limits", [LIMITS, HeadLimits(), HeadLimits(line=400, field_size=400, head=400, fields=100)])
-def test_limits_at_least_as_large_as_a_plain_head_allow_it(limits: HeadLimits) -> None:
-    assert limits.allows_plain()
-
-
-@pytest.mark.parametrize("name", HeadLimits._fields)
-def test_a_limit_below_the_plain_size_makes_every_head_be_measured(name: str) -> None:
-    smaller = 99 if name == "fields" else PLAIN_SIZE - 1
-    assert not HeadLimits(**{name: smaller}).allows_plain()
+def test_a_content_length_over_the_limit_is_refused_with_the_head() -> None:
+    """RFC 9110, section 15.5.14."""
+    limits = LIMITS._replace(body=5)
+    assert judge_head(head(b"Content-Length: 5"), limits).traits.length == 5
+    assert refusal(head(b"Content-Length: 6"), limits).status == 413
+    assert refusal(head(b"Content-Length: 6", b"Expect: 100-continue"), limits).status == 413
+    assert judge_head(head(b"Transfer-Encoding: chunked"), limits).traits.length == CHUNKED
+    assert refusal(head(b"Content-Length: 1"), LIMITS._replace(body=0)).status == 413
 
 
 @pytest.mark.parametrize(
@@ -190,6 +180,9 @@ def test_the_length_of_the_body_is_that_of_its_framing(fields: tuple[bytes, ...]
         ((b"chunked, gzip",), 400),
         ((b"chunked, chunked",), 400),
         ((b"chunked ,chunked",), 400),
+        ((b"chunked\t,chunked",), 400),
+        ((b"x, chunked\t,chunked",), 400),
+        ((b"gzip\t,\tx ,chunked",), 501),
         ((b"chunked", b"chunked"), 400),
         ((b"chunked", b"gzip"), 400),
         ((b"gzip,, chunked",), 400),
@@ -206,6 +199,14 @@ def test_other_codings_are_not_implemented_if_chunked_ends_them_and_bad_otherwis
     Passing such content on as if it were decoded, as some servers do, would break the message.
     """
     assert refusal(head(*(b"Transfer-Encoding: " + coding for coding in codings))).status == status
+
+
+def test_a_coding_that_is_not_implemented_is_a_token() -> None:
+    """RFC 9112, section 7."""
+    for octet in range(0x21, 0x7F):
+        mark = bytes([octet])
+        token = mark.isalnum() or mark in b"!#$%&'*+-.^_`|~"
+        assert refusal(head(b"Transfer-Encoding: " + mark + b", chunked")).status == (501 if token else 400)
 
 
 @pytest.mark.parametrize(
@@ -235,6 +236,9 @@ def test_a_connection_persists_as_version_and_options_say(
 def test_connection_options_on_several_lines_are_one_list() -> None:
     """RFC 9110, section 5.3."""
     assert not traits(b"Connection: keep-alive", b"Connection: close").keep_alive
+    assert not traits(b"Connection: close", b"Connection: x").keep_alive
+    assert traits(b"Connection: keep-alive", b"Connection: x", line=b"GET / HTTP/1.0").keep_alive
+    assert traits(b"Connection: upgrade", b"Connection: x", b"Upgrade: y").upgrade
     assert traits(b"Connection: x", b"Upgrade: y", b"Connection: upgrade").upgrade
 
 
@@ -264,70 +268,33 @@ def test_an_expectation_counts_in_http_1_1_only() -> None:
     assert refusal(head(b"Expect:")).status == 417
 
 
+def test_the_grammar_of_host_is_known_to_the_octet() -> None:
+    """RFC 9110, section 7.2; RFC 3986, section 3.2."""
+    for octet in (*range(0x20, 0x7F), 0x80, 0xFF):
+        mark = bytes([octet])
+        name = mark.isalnum() or mark in b"-._~%!$&'()*+;="
+        address = mark in b"0123456789abcdefABCDEF:."
+        for host, good in (
+            (b"a" + mark + b"b", name or mark == b":"),
+            (b"[:" + mark + b"]", address),
+            (b"a:8" + mark + b"8", mark.isdigit()),
+        ):
+            data = head(host=b"Host: " + host + b"\r\n")
+            if good and host != b"a:b":
+                judge_head(data, LIMITS)
+            else:
+                assert refusal(data).status == 400, data
+    for host in (b"a:12345", b"a:", b"a \t"):
+        judge_head(head(host=b"Host: " + host + b"\r\n"), LIMITS)
+    for host in (b"a:123456", b"a::1", b"[]", b"[::1", b"::1", b"[::1]a", b"a b"):
+        assert refusal(head(host=b"Host: " + host + b"\r\n")).status == 400
+
+
 def test_hosts_found_good_are_not_kept_without_end() -> None:
+    framing._good_hosts.clear()
+    judge_head(head(host=b"Host: " + b"x" * 256 + b"\r\n"), LIMITS)
     for number in range(1000):
         judge_head(head(host=b"Host: h%d.example\r\n" % number), LIMITS)
+    assert len(framing._good_hosts) <= 256
+    assert max(map(len, framing._good_hosts)) < 256
     assert refusal(head(host=b"Host: h 1.example\r\n")).status == 400
-
-
-@pytest.mark.parametrize(
-    "part",
-    [
-        b"G",
-        b"GET",
-        b"GET ",
-        b"GET / HTTP/1.1",
-        b"GET / HTTP/1.1\r",
-        GET,
-        GET + b"H",
-        GET + HOST + b"X: y",
-        GET + HOST + b"X: y\r",
-        GET + HOST,
-        GET + HOST + b"\r",
-    ],
-)
-def test_a_part_of_a_good_head_is_left_to_go_on(part: bytes) -> None:
-    for scanned in range(len(part)):
-        judge_partial_head(part, scanned, LIMITS)
-
-
-@pytest.mark.parametrize(
-    ("part", "status"),
-    [
-        (b"\x16\x03\x01", 400),
-        (b" GET", 400),
-        (b"\r", 400),
-        (b"G\xe9", 400),
-        (b"GET / HTTP/1.1\n", 400),
-        (b"GET / HTTP/1.1\rX", 400),
-        (b"GET /\r\n", 400),
-        (b"GET / HTTP/3.0\r\n", 505),
-        (b"PRI * HTTP/2.0\r\n", 505),
-        (GET + b" ", 400),
-        (GET + b"\t", 400),
-        (GET + b"Host\r\n", 400),
-        (GET + HOST + b"X: \0\r\n", 400),
-        (GET + HOST + b"X: y\n", 400),
-        (GET + HOST + b"X: y\rz", 400),
-        (GET + HOST + b" y", 400),
-        (GET + b"A:\r\n" * 101, 431),
-        (GET + b"A:" + b"b" * 32767, 431),
-    ],
-)
-def test_a_part_of_a_bad_head_is_refused_before_its_end(part: bytes, status: int) -> None:
-    """A peer that will be refused needn't be waited for."""
-    assert partial_refusal(part).status == status
-    assert partial_refusal(part, len(part) - 1).status == status
-
-
-def test_a_part_that_is_over_a_limit_is_refused_before_its_end() -> None:
-    """RFC 6585, section 5: what a peer makes a server hold is bounded."""
-    assert partial_refusal(GET + b"A:\r\n" * 4, 0, SMALL).status == 431
-    assert partial_refusal(GET + b"X: " + b"y" * 28, 0, SMALL).status == 431
-    judge_partial_head(GET + b"X: " + b"y" * 27 + b"\r", 0, SMALL)
-    assert partial_refusal(GET + HOST * 50, 0, SMALL._replace(fields=100)).status == 431
-
-
-def test_lines_already_judged_are_not_judged_again() -> None:
-    judged = GET + HOST + b"not a field line\r\n"
-    judge_partial_head(judged + b"X: y\r\n", len(judged), LIMITS)

@@ -7,7 +7,7 @@ import pytest
 from monoceros.errors import FrameError
 from monoceros.wire.engine import EngineFailure, EngineOptions, FrameEngine, Pong
 from monoceros.wire.frames import Close
-from monoceros.wire.gate import GatedEngine
+from monoceros.wire.gate import BATCH, MAX_OWED, GatedEngine
 from monoceros.wire.websockets_engine import WebsocketsEngine
 from monoceros.wire.wsproto_engine import WsprotoEngine
 from tests.doubles.websocket_client import (
@@ -30,10 +30,18 @@ from tests.doubles.websocket_client import (
 OFFER = b"permessage-deflate"
 
 
+MakeEngine = Callable[[EngineOptions], FrameEngine]
+
+
 @pytest.fixture(params=[WebsocketsEngine, WsprotoEngine])
-def engine(request: pytest.FixtureRequest) -> FrameEngine:
-    make: Callable[[EngineOptions], FrameEngine] = request.param
-    return make(EngineOptions())
+def make_engine(request: pytest.FixtureRequest) -> MakeEngine:
+    made: MakeEngine = request.param
+    return made
+
+
+@pytest.fixture
+def engine(make_engine: MakeEngine) -> FrameEngine:
+    return make_engine(EngineOptions())
 
 
 def failure(engine: FrameEngine, data: bytes) -> EngineFailure:
@@ -207,3 +215,81 @@ def test_unmasking_is_exclusive_or_with_the_repeated_key(make: type[GatedEngine]
     """RFC 6455, section 5.3."""
     payload = bytes(octet & 0xFF for octet in range(size))
     assert make._unmask(payload, b"\x00\x01\xfe\x7f") == xor(payload, b"\x00\x01\xfe\x7f")
+
+
+def test_a_limit_stops_decoding_and_an_empty_feed_goes_on(engine: FrameEngine) -> None:
+    assert engine.feed(frame(TEXT, b"a") + frame(PONG, b"b") + frame(BINARY, b"c"), 2) == ["a", Pong(b"b")]
+    assert engine.stopped
+    assert engine.feed(b"", 2) == [b"c"]
+    assert not engine.stopped
+    assert engine.feed(b"", 2) == []
+
+
+def test_a_limit_that_is_reached_with_the_last_byte_stops_nothing(engine: FrameEngine) -> None:
+    assert engine.feed(frame(TEXT, b"a") + frame(TEXT, b"b"), 2) == ["a", "b"]
+    assert not engine.stopped
+
+
+@pytest.mark.parametrize("size", [60, 40000])
+def test_with_a_limit_64_kib_of_messages_are_one_batch(engine: FrameEngine, size: int) -> None:
+    message = b"x" * size
+    count = BATCH // size + 1
+    assert engine.feed(frame(BINARY, message) * 2000, 10**6) == [message] * count
+    assert engine.stopped
+    assert engine.feed(b"") == [message] * (2000 - count)
+
+
+def test_what_comes_after_a_stop_follows_what_is_held(engine: FrameEngine) -> None:
+    wire = frame(TEXT, b"a") * 3 + frame(TEXT, b"b" * 200)
+    assert engine.feed(wire[:-5], 1) == ["a"]
+    assert engine.feed(wire[-5:] + frame(PING, b"p"), 2) == ["a", "a"]
+    assert engine.feed(b"") == ["b" * 200]
+    assert [part.payload for part in sent(engine.reply())] == [b"p"]
+
+
+def test_a_stop_within_a_message_that_the_library_joins_loses_nothing(engine: FrameEngine) -> None:
+    wire = frame(TEXT, b"1", fin=False) + frame(PONG) + frame(CONTINUATION, b"2") + frame(TEXT, b"3")
+    assert engine.feed(wire, 1) == [Pong(b"")]
+    assert engine.feed(b"", 1) == ["12"]
+    assert engine.feed(b"", 1) == ["3"]
+
+
+def test_after_our_close_what_is_held_is_read_for_the_peers(engine: FrameEngine) -> None:
+    assert engine.feed(frame(TEXT, b"a") * 3 + close_frame(1000), 1) == ["a"]
+    engine.encode_close(1000, "")
+    assert engine.feed(b"", 1) == [Close(1000, "")]
+    assert not engine.stopped
+
+
+def test_of_a_flood_of_pings_the_latest_are_answered(engine: FrameEngine) -> None:
+    """RFC 6455, section 5.5.3."""
+    engine.feed(b"".join(frame(PING, b"%0125d" % number) for number in range(1000)))
+    assert len(engine.owed) <= MAX_OWED + 127
+    answers = [int(part.payload) for part in sent(engine.reply())]
+    assert answers == list(range(1000 - len(answers), 1000))
+    assert engine.owed == b""
+
+
+def test_fragments_are_counted_for_each_message(make_engine: MakeEngine) -> None:
+    few = make_engine(EngineOptions(max_fragments=3))
+    message = frame(TEXT, b"a", fin=False) + frame(CONTINUATION, b"b", fin=False) + frame(PING) + frame(CONTINUATION)
+    assert few.feed(message * 2) == ["ab", "ab"]
+    error = failure(few, message + frame(BINARY, fin=False) + frame(CONTINUATION, fin=False) * 3)
+    assert (error.code, error.reason) == (1009, "the message has more than 3 fragments")
+    assert error.events == ["ab"]
+
+
+def test_a_compressed_message_is_no_larger_on_the_wire_than_inflated(make_engine: MakeEngine) -> None:
+    """Empty stored blocks (RFC 1951, section 3.2.4) inflate to nothing, and could go on for ever."""
+    small = make_engine(EngineOptions(max_size=1000))
+    small.negotiate(OFFER)
+    nothing = b"\x00\x00\x00\xff\xff" * 20
+    assert small.feed(frame(BINARY, nothing, rsv=RSV1, fin=False) + frame(CONTINUATION, nothing, fin=False) * 9) == []
+    assert failure(small, frame(CONTINUATION, nothing, fin=False)).code == 1009
+
+
+@pytest.mark.parametrize("opcode", [TEXT, BINARY])
+def test_a_small_message_is_too_big_all_the_same(make_engine: MakeEngine, opcode: int) -> None:
+    tiny = make_engine(EngineOptions(max_size=3))
+    assert len(tiny.feed(frame(opcode, b"abc"))) == 1
+    assert failure(tiny, frame(opcode, b"abcd")).code == 1009

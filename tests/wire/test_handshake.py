@@ -171,7 +171,13 @@ def test_a_subprotocol_that_was_not_offered_is_sent_as_the_application_asked(han
     assert (b"sec-websocket-protocol", b"surprise") in accepted(handshake, subprotocol="surprise")
 
 
-@pytest.mark.parametrize("subprotocol", ["a\r\nx: y", "caf\xe9"])
+def test_a_subprotocol_that_was_offered_is_sent_though_it_is_no_token(handshake: Handshake) -> None:
+    """Nobody but the client has to understand it."""
+    odd = Handshake(handshake.key, ["v1/chat room"], b"")
+    assert (b"sec-websocket-protocol", b"v1/chat room") in accepted(odd, subprotocol="v1/chat room")
+
+
+@pytest.mark.parametrize("subprotocol", ["a\r\nx: y", "caf\xe9", "chat, superchat", " chat", "v1/chat"])
 def test_a_subprotocol_that_cannot_be_sent_is_the_applications_error(handshake: Handshake, subprotocol: str) -> None:
     with pytest.raises(RuntimeError, match="the application accepted the WebSocket with subprotocol"):
         accepted(handshake, subprotocol=subprotocol)

@@ -255,3 +255,52 @@ def test_any_bytes_are_a_header_or_refused_or_incomplete(data: bytes, accepted: 
         assert len(data) < LONGEST_LINE or data.startswith(SIGNATURE)
     else:
         assert found == header
+
+
+WHOLE = [
+    LINE,
+    b"PROXY TCP6 2001:db8::1 ::1 1 65535\r\n",
+    b"PROXY UNKNOWN ffff::1 ffff::2 1 2\r\n",
+    BLOCK,
+    block(0x21, 0x21, addresses("2001:db8::1", "::1", 1, 2) + TLV),
+    block(0x21, 0x31, paths(b"/a", b"/b")),
+    block(0x20, 0x00, TLV),
+]
+
+
+@given(st.sampled_from(WHOLE), st.data(), st.sampled_from(Accepted))
+def test_a_damaged_header_is_judged_the_same_however_it_comes(
+    header: bytes, data: st.DataObject, accepted: Accepted
+) -> None:
+    """Octets changed, left out, put in: it is taken, refused or incomplete, and nothing but a RequestError escapes."""
+    damaged = bytearray(header)
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, len(damaged)))
+        damaged[at : at + data.draw(st.integers(0, 2))] = data.draw(st.binary(max_size=2))
+    sent = bytes(damaged) + REQUEST
+    found = fed_by_octets(sent, accepted)
+    try:
+        header_read = read(sent, accepted)
+    except RequestError:
+        assert found is None
+        return
+    assert found == (ProxyHeader(None, sent) if header_read is None else header_read)
+    if header_read is not None:
+        assert sent.endswith(header_read.rest)
+        for end in header_read.ends or ():
+            if isinstance(end, tuple):
+                ipaddress.ip_address(end[0])
+                assert 0 <= end[1] <= 65535
+
+
+@given(st.binary(max_size=4 * LONGEST_LINE).map(lambda rest: b"PROXY " + rest))
+def test_no_line_is_waited_for_beyond_the_longest(data: bytes) -> None:
+    """Section 2.1: it has an end within 107 octets, or is refused; so no more than that is held for a peer."""
+    reader = ProxyHeaderReader(V1)
+    for at in range(LONGEST_LINE):
+        try:
+            if reader.feed(data[at : at + 1]) is not None:
+                return
+        except RequestError:
+            return
+    assert len(data) < LONGEST_LINE

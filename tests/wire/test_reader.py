@@ -3,7 +3,8 @@
 import pytest
 
 from monoceros.errors import RequestError
-from monoceros.wire.framing import PLAIN, HeadLimits
+from monoceros.wire.framing import PLAIN
+from monoceros.wire.limits import RequestLimits
 from monoceros.wire.reader import Reading, RequestReader
 from tests.doubles.requests import LIMITS, PARSERS, Conversation, RecordingSink, bytewise, two_way_cuts
 
@@ -16,7 +17,7 @@ UPGRADE = b"GET /5 HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websoc
 pytestmark = pytest.mark.parametrize("parser", PARSERS)
 
 
-def reading(parser: str, limits: HeadLimits = LIMITS) -> tuple[RequestReader, RecordingSink]:
+def reading(parser: str, limits: RequestLimits = LIMITS) -> tuple[RequestReader, RecordingSink]:
     sink = RecordingSink()
     return RequestReader(sink, PARSERS[parser](), limits), sink
 
@@ -46,7 +47,7 @@ def test_a_plain_head_alone_has_the_traits_of_all_plain_heads(parser: str) -> No
 
 def test_a_plain_head_is_measured_where_a_limit_is_small(parser: str) -> None:
     """RFC 6585, section 5."""
-    reader, _ = reading(parser, HeadLimits(fields=1))
+    reader, _ = reading(parser, RequestLimits(fields=1))
     with pytest.raises(RequestError) as caught:
         reader.feed(GET[:-2] + b"X: y\r\n\r\n")
     assert caught.value.status == 431
@@ -134,18 +135,28 @@ def test_empty_lines_between_requests_are_no_request_that_has_begun(parser: str,
     assert sink.waits == 0
 
 
-def test_empty_lines_are_counted_afresh_for_each_request(parser: str) -> None:
+@pytest.mark.parametrize("first", [GET, POST])
+def test_empty_lines_are_counted_afresh_for_each_request(parser: str, first: bytes) -> None:
     """RFC 9112, section 2.2: those before one request say nothing about the next."""
     for pieces in ([b"\r\n", GET], [b"\r\n" + GET], [b"\r\n", b"\r\n", GET], [b"\r", b"\n" + GET]):
-        held = Conversation(PARSERS[parser]()).send(pieces * 5)
+        held = Conversation(PARSERS[parser]()).send([first, *pieces * 5])
         assert held.refusal is None
-        assert targets(held.sink) == [b"/1"] * 5
+        assert targets(held.sink)[1:] == [b"/1"] * 5
+
+
+def test_before_the_first_request_one_empty_line_is_ignored(parser: str) -> None:
+    """RFC 9112, section 2.2. There is no content before it that another one could belong to."""
+    for pieces in ([b"\r\n" + GET], [b"\r", b"\n", GET]):
+        assert targets(Conversation(PARSERS[parser]()).send(pieces).sink) == [b"/1"]
+    for pieces in ([b"\r\n\r\n" + GET], [b"\r\n\r"], [b"\r", b"\n", b"\r"]):
+        held = Conversation(PARSERS[parser]()).send(pieces)
+        assert (held.status, held.sink.requests) == (400, [])
 
 
 def test_a_stream_of_empty_lines_is_refused(parser: str) -> None:
     """RFC 9112, section 2.2, asks for one to be ignored at least."""
     for pieces in ([b"\r\n" * 3], [b"\r\n"] * 3, [b"\r\n\r\n", b"\r"]):
-        assert Conversation(PARSERS[parser]()).send(pieces).status == 400
+        assert Conversation(PARSERS[parser]()).send([GET, *pieces]).status == 400
 
 
 def test_behind_an_upgrade_stopping_returns_what_no_request_has_claimed(parser: str) -> None:
@@ -169,6 +180,16 @@ def test_behind_an_upgrade_stopping_returns_what_no_request_has_claimed(parser: 
         assert sink.waits == 0
 
 
+def test_what_comes_with_a_last_upgrade_is_of_the_other_protocol(parser: str) -> None:
+    """RFC 9110, section 7.8: of a switch, what is said about this protocol's connection is void."""
+    reader, sink = reading(parser)
+    kept: list[bytes] = []
+    sink.on_request = lambda: kept.append(reader.stop())
+    reader.feed(UPGRADE.replace(b"Upgrade\r\n", b"Upgrade, close\r\n", 1) + b"frames")
+    assert kept == [b"frames"]
+    assert not sink.requests[0].traits.keep_alive
+
+
 def test_behind_an_upgrade_that_is_not_taken_comes_the_next_request(parser: str) -> None:
     """RFC 9110, section 7.8: a server may ignore the field."""
     held = Conversation(PARSERS[parser]()).send([UPGRADE + GET, UPGRADE + POST])
@@ -181,6 +202,7 @@ def test_a_stopped_reader_drops_what_still_comes(parser: str) -> None:
     assert reader.stop() == POST
     reader.feed(GET)
     reader.resume()
+    reader.feed(GET)
     assert len(sink.requests) == 1
     assert not reader.has_input
     assert reader.stop() == b""
@@ -195,13 +217,70 @@ def test_a_reader_may_be_stopped_while_it_tells_of_the_end_of_a_body(parser: str
     assert len(sink.requests) == 1
 
 
-@pytest.mark.parametrize("first", [GET, CLOSE, UPGRADE, GET[:-2] + b"Proxy-Connection: close\r\n\r\n"])
-@pytest.mark.parametrize("second", [GET, POST, CLOSE])
+GRUDGE = GET[:-2] + b"Proxy-Connection: close\r\n\r\n"
+
+
+@pytest.mark.parametrize("first", [GET, UPGRADE, GRUDGE])
+@pytest.mark.parametrize("second", [GET, POST, GRUDGE])
 def test_no_parser_keeps_a_grudge_from_one_head_to_the_next(parser: str, first: bytes, second: bytes) -> None:
     """Whether a connection goes on is the connection's decision, and it is made on the judged head."""
     held = Conversation(PARSERS[parser]()).send([first, second, first, second])
     assert held.refusal is None
     assert len(held.sink.requests) == 4
+
+
+LAST = [CLOSE, POST.replace(b"\r\n", b"\r\nConnection: close\r\n", 1), b"GET /2 HTTP/1.0\r\n\r\n"]
+
+
+@pytest.mark.parametrize("last", LAST)
+@pytest.mark.parametrize("more", [b"x", b"\r\n\r\n\r", GET, POST])
+def test_what_comes_with_a_last_request_is_refused_and_never_read_as_one(parser: str, last: bytes, more: bytes) -> None:
+    """RFC 9112, section 9.6: a client MUST NOT send more behind `Connection: close`."""
+    data = last + more
+    for pieces in [(data,), bytewise(data), *two_way_cuts(data)]:
+        held = Conversation(PARSERS[parser]()).send(pieces)
+        assert (held.status, len(held.sink.requests), held.sink.waits) == (400, 1, 0)
+        assert held.sink.requests[0].ended
+
+
+@pytest.mark.parametrize("last", LAST)
+def test_what_comes_while_a_last_request_is_served_waits_in_vain(parser: str, last: bytes) -> None:
+    """RFC 9112, section 9.6: no more is processed; nor is the answer that is due broken off for it."""
+    reader, sink = reading(parser)
+    reader.feed(last)
+    reader.feed(GET)
+    assert reader.state is Reading.ANSWER
+    assert (len(sink.requests), sink.waits) == (1, 1)
+    with pytest.raises(RequestError, match="behind a request after which"):
+        reader.resume()
+
+
+@pytest.mark.parametrize("last", LAST)
+def test_empty_lines_behind_a_last_request_are_ignored(parser: str, last: bytes) -> None:
+    """RFC 9112, section 2.2."""
+    for pieces in ([last + b"\r\n\r\n"], [last, b"\r\n", b"\r\n"]):
+        held = Conversation(PARSERS[parser]()).send(pieces)
+        assert (held.refusal, len(held.sink.requests)) == (None, 1)
+        assert held.reader.idle
+
+
+def test_content_that_was_announced_as_too_large_is_refused_with_the_head(parser: str) -> None:
+    """RFC 9110, section 15.5.14."""
+    reader, sink = reading(parser, RequestLimits(body=4))
+    with pytest.raises(RequestError) as caught:
+        reader.feed(POST)
+    assert (caught.value.status, sink.requests) == (413, [])
+
+
+def test_chunked_content_is_refused_once_it_is_too_large(parser: str) -> None:
+    """RFC 9110, section 15.5.14."""
+    limits = RequestLimits(body=3)
+    assert Conversation(PARSERS[parser](), limits).send([CHUNKED]).refusal is None
+    held = Conversation(PARSERS[parser](), limits).send(bytewise(CHUNKED.replace(b"0\r\n", b"1\r\n")))
+    assert held.status == 413
+    (request,) = held.sink.requests
+    assert (request.body, request.ended) == (b"abc", False)
+    assert held.reader.state is Reading.NOTHING
 
 
 def test_what_a_sink_refuses_stops_the_reader(parser: str) -> None:

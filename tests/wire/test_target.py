@@ -49,3 +49,25 @@ def test_what_is_no_http_uri_with_a_good_authority_is_refused(target: bytes) -> 
     with pytest.raises(RequestError, match="neither a path nor an http URI") as caught:
         split_absolute(target)
     assert caught.value.status == 400
+
+
+def test_the_grammar_of_an_authority_is_known_to_the_octet() -> None:
+    """RFC 3986, sections 2 and 3.2; RFC 9110, section 4.2.4."""
+    for octet in range(0x21, 0x7F):
+        mark = bytes([octet])
+        name = mark.isalnum() or mark in b"-._~%!$&'()*+;="
+        address = mark in b"0123456789abcdefABCDEF:."
+        for authority, good in (
+            (b"a" + mark + b"b", name),
+            (b"[:" + mark + b"]", address),
+            (b"a:8" + mark, mark.isdigit()),
+        ):
+            if good:
+                assert split_absolute(b"http://" + authority + b"/p") == (authority, b"/p")
+            elif mark not in b"/?:":
+                with pytest.raises(RequestError):
+                    split_absolute(b"http://" + authority + b"/p")
+    for authority in (b"a:12345", b"a:"):
+        assert split_absolute(b"http://" + authority) == (authority, b"/")
+    with pytest.raises(RequestError):
+        split_absolute(b"http://a:123456")

@@ -179,6 +179,22 @@ def test_who_says_of_the_log_what_gunicorn_says_is_told_nothing(tmp_path: Path) 
     assert options_of(configured(accesslog="-", access_log_format="%(h)s"), tmp_path, environ)[1] == []
 
 
+def test_what_is_said_of_the_log_to_a_logger_with_an_access_of_its_own_is_named_with_it(tmp_path: Path) -> None:
+    (tmp_path / "monoceros.toml").write_text('access_log_format = "json"\n')
+    environ = {"MONOCEROS_ACCESS_LOG": "true"}
+    kwargs = {"access_log_format": None, "root_path": "/api"}
+    options, warnings = config_options(configured(accesslog="-"), kwargs, environ, tmp_path, "shop.JsonLogger")
+    assert "access_log" not in options
+    own = "the logger class shop.JsonLogger has an access() of its own, which is told of each request instead"
+    why = f"is not read: {own}"
+    assert warnings == [
+        f"access_log_format (monoceros.toml) {why}",
+        f"MONOCEROS_ACCESS_LOG (environment MONOCEROS_ACCESS_LOG) {why}",
+        f"access_log_format of CONFIG_KWARGS {why}",
+    ]
+    assert config_options(configured(), {}, {}, tmp_path / "none", "shop.JsonLogger")[1] == []
+
+
 def test_what_is_gunicorns_affair_is_not_read_and_says_what_sets_it(tmp_path: Path) -> None:
     options, warnings = options_of(configured(), tmp_path, {"MONOCEROS_PORT": "80", "MONOCEROS_APP": "other:app"})
     assert "port" not in options

@@ -11,7 +11,14 @@ from gunicorn.config import Config as GunicornConfig
 from gunicorn.glogging import Logger
 from gunicorn.instrument.statsd import Statsd
 
-from monoceros.workers.logs import access_options, counter_of, error_log, log_like_gunicorn, logs_plainly
+from monoceros.workers.logs import (
+    access_options,
+    counter_of,
+    error_log,
+    log_like_gunicorn,
+    logs_plainly,
+    owner_of_accesses,
+)
 
 NAMES = ("monoceros.error", "monoceros.asgi", "monoceros.access", "gunicorn.error", "gunicorn.access")
 
@@ -109,6 +116,8 @@ def test_a_logger_with_a_hand_in_accesses_has_the_access_log_for_itself() -> Non
     cfg = gunicorns(accesslog="-", access_log_format="%(own)s").cfg
     log = OwnDate(cfg)
     assert not logs_plainly(log)
+    assert owner_of_accesses(log) == f"{__name__}.OwnDate"
+    assert owner_of_accesses(gunicorns()) is None
     assert options(log, {"access_log": True}) == {"access_log": False, "access_log_format": None}
 
 

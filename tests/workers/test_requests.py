@@ -15,7 +15,7 @@ from gunicorn.instrument.statsd import Statsd
 from monoceros.logs.atoms import compile_format
 from monoceros.logs.told import environ_of
 from monoceros.server.witness import Witness
-from monoceros.workers.requests import Reporter, Request, Response, witness_of
+from monoceros.workers.requests import Endpoint, Reporter, Request, Response, witness_of
 from tests.doubles.told import FakeTold, unknown
 
 
@@ -24,6 +24,7 @@ class Told(FakeTold):
 
     note: Any = None
     peer = ("10.0.0.1", 4000)
+    ends: tuple[Endpoint, Endpoint] | None = None
     refused = False
 
 
@@ -60,9 +61,14 @@ def worker(log: object = None, text: str | None = None, **settings: Any) -> Any:
     return SimpleNamespace(cfg=cfg, log=log or Log(), config=SimpleNamespace(access_log_format=text))
 
 
+def parts_of(what: object) -> dict[str, object]:
+    """All there is to read of it."""
+    return {name: getattr(what, name) for name in dir(what) if not name.startswith("_")}
+
+
 def test_a_request_has_what_hooks_read() -> None:
     request = Request(Told(fields=[(b"host", b"a"), (b"x-y", b"\xff")]))
-    assert vars(request) == {
+    assert parts_of(request) == {
         "method": "GET",
         "uri": "/items/a%20b?q=1",
         "path": "/items/a%20b",
@@ -81,7 +87,7 @@ def test_a_request_has_what_hooks_read() -> None:
 
 
 def test_a_response_has_what_loggers_read() -> None:
-    assert vars(Response(Told(response_fields=[(b"content-length", b"13")]))) == {
+    assert parts_of(Response(Told(response_fields=[(b"content-length", b"13")]))) == {
         "status": "200 OK",
         "status_code": 200,
         "headers": [("content-length", "13")],
@@ -96,6 +102,59 @@ def test_a_response_has_what_loggers_read() -> None:
     assert (unanswered.status, unanswered.headers_sent) == ("499 Client Closed Request", False)
 
 
+def told_to(hook: Callable[..., object]) -> Told:
+    """What a server told, after a post_request hook was called."""
+    witness, told = witness_of(worker(SimpleNamespace(), post_request=hook)), Told()
+    assert witness.ended is not None
+    witness.ended(cast("Any", told))
+    return told
+
+
+def test_what_a_hook_does_not_read_is_not_made() -> None:
+    at_hand = {"method": 1, "status": 1, "octets": 1}
+    assert told_to(lambda worker, req: None).asked == at_hand
+    assert told_to(lambda worker, req: (req.path, req.path)).asked == at_hand | {"path": 1}
+
+
+def test_an_environ_is_made_for_a_hook_that_takes_it() -> None:
+    """Gunicorn gives none to a hook of two arguments."""
+    assert told_to(lambda worker, req, environ: None).asked["fields"] == 1
+    assert told_to(lambda worker, req, environ, resp: environ["HTTP_HOST"]).asked["fields"] == 1
+
+
+def test_what_a_hook_changes_it_finds_changed() -> None:
+    request = Request(Told())
+    request.headers.append(("X-OWN", "kept"))
+    request.path = "/rewritten"
+    assert (request.headers[-1], request.path) == (("X-OWN", "kept"), "/rewritten")
+
+
+ENDS: dict[str, tuple[Endpoint, Endpoint]] = {
+    "TCP4": (("203.0.113.7", 4000), ("198.51.100.1", 443)),
+    "TCP6": (("2001:db8::7", 4000), ("2001:db8::1", 443)),
+    "UNIX": ("/run/client", "/run/server"),
+}
+
+
+@pytest.mark.parametrize("kind", ENDS)
+def test_what_a_proxy_header_says_is_there_as_gunicorn_shows_it(kind: str) -> None:
+    given: list[tuple[Any, ...]] = []
+    told = Told()
+    told.ends = ENDS[kind]
+    Reporter(worker(), None, lambda *args: given.append(args)).ended(told)
+    ((_, request, environ, _),) = given
+    addresses = [(end, None) if isinstance(end, str) else end for end in told.ends]
+    assert request.proxy_protocol_info == {
+        "proxy_protocol": kind,
+        "client_addr": addresses[0][0],
+        "client_port": addresses[0][1],
+        "proxy_addr": addresses[1][0],
+        "proxy_port": addresses[1][1],
+    }
+    shown = [environ[name] for name in ("PROXY_PROTOCOL", "PROXY_ADDR", "PROXY_PORT")]
+    assert shown == [kind, addresses[1][0], str(addresses[1][1])]
+
+
 def test_hooks_and_logger_are_given_the_same_request() -> None:
     given: list[tuple[Any, ...]] = []
     pre_request: Callable[..., object] = lambda worker, request: given.append((worker, request))  # noqa: E731
@@ -105,7 +164,8 @@ def test_hooks_and_logger_are_given_the_same_request() -> None:
     reporter.began(told)
     reporter.ended(told)
     ((_, request), (_, again, environ, response)) = given
-    assert request is again is told.note
+    assert request is again
+    assert told.note is None
     ((logged, same, that, duration),) = who.log.accesses
     assert (logged, same, that) == (response, request, environ)
     assert duration == timedelta(seconds=1.234567)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from monoceros.workers.siblings import SEATS, VACANCY, Seat, Siblings, Stage
+from monoceros.workers.siblings import FIELDS, SEATS, VACANCY, Seat, Siblings, Stage, birth_of
 
 
 @pytest.fixture
@@ -107,6 +107,48 @@ def test_a_seat_that_nobody_takes_again_is_not_waited_for_for_ever(
     assert not crew.leave_in_turn(mine)
     now += 1
     assert crew.leave_in_turn(mine)
+
+
+def test_a_pid_that_is_another_process_by_now_makes_no_dead_worker_alive() -> None:
+    page = memoryview(bytearray(FIELDS * 8)).cast("q")
+    seat = Seat(page)
+    seat.settle(1)
+    assert not seat.is_orphaned
+    seat.pid = os.getpid()
+    assert not seat.is_orphaned
+    page[3] -= 1  # the worker that had this pid was born earlier
+    assert seat.is_orphaned
+
+
+def test_where_births_are_not_told_a_pid_is_believed() -> None:
+    page = memoryview(bytearray(FIELDS * 8)).cast("q")
+    seat = Seat(page)
+    seat.pid = os.getpid()
+    page[3] = 0
+    assert not seat.is_orphaned
+
+
+def test_a_second_death_under_the_same_pid_is_waited_for_anew(dead: int) -> None:
+    now = 100.0
+    crew = Siblings(clock=lambda: now)
+    mine = seated(crew, 1)
+    first = seated(crew, 2, Stage.LEAVING, pid=dead)
+    assert not crew.leave_in_turn(mine)
+    now += VACANCY
+    first.settle(3)
+    first.pid = dead
+    assert not crew.leave_in_turn(mine)
+    now += VACANCY
+    assert crew.leave_in_turn(mine)
+
+
+def test_a_process_began_after_those_that_made_it() -> None:
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        assert 0 < birth_of(os.getpid()) <= birth_of(child.pid)
+    finally:
+        child.communicate(b"\n")
+    assert birth_of(child.pid) == birth_of(0) == 0
 
 
 def test_an_only_worker_leaves_at_once(crew: Siblings) -> None:
