@@ -95,6 +95,7 @@ _STEADY = frozenset(
     }
 )
 _CACHED_HEADS = 256
+_CACHED_HEAD_LENGTH = 2048
 _CACHED_LINES = 256
 _CACHED_LINE_LENGTH = 256
 _lines: dict[tuple[bytes, bytes], bytes] = {}
@@ -139,7 +140,7 @@ def encode_whole(
         return None
     if head is None:
         response = _usual_response(status, headers, defaults, body)
-        if response is not None:
+        if response is not None and len(response) - len(body) <= _CACHED_HEAD_LENGTH:
             heads[said] = response[: len(response) - len(body)]
         return response
     return head + body

@@ -103,6 +103,13 @@ def test_heads_are_remembered_with_the_default_fields_they_have_and_in_bounds() 
         assert len(defaults.heads) == 256
 
 
+def test_a_long_head_is_not_remembered() -> None:
+    defaults = default_fields(None, None)
+    for _ in range(2):
+        assert encode_whole(200, [(b"x", bytes(2100).replace(b"\0", b"y"))], defaults, b"") is not None
+    assert not defaults.heads
+
+
 @pytest.mark.parametrize("other", [(201, [USUAL[0]], b"x"), (200, [], b"x"), (200, [USUAL[0]], b"xy")])
 def test_a_head_is_said_again_only_of_the_same(other: tuple[int, list[tuple[bytes, bytes]], bytes]) -> None:
     defaults = default_fields(None, None)
