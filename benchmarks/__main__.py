@@ -22,6 +22,7 @@ from benchmarks.rounds import group_results
 from benchmarks.standing import open_files, standing_results
 
 RESULTS = Path(__file__).with_name("results")
+PART = RESULTS / "part.json"
 
 
 def measured(run: Run, options: argparse.Namespace, contenders: Sequence[Contender]) -> Iterator[CaseResult]:
@@ -81,21 +82,21 @@ def main() -> None:
         for case in measured(run, options, contenders):
             run.cases.append(case)
             print(told(run, case), flush=True)
-            _write(run, options)
+            # The last full run stays until there is another one.
+            _write(run, PART)
     if run.noisy():
         print("\nNOISY: this machine did other things, too. Rounds of figures so marked differ by more than 25 %.")
-    print(f"\n{time.monotonic() - begun:.0f} s. {_write(run, options)}")
     if any(OURS in case.missing for case in run.cases):
-        raise SystemExit(f"{OURS} failed in a case.")
-
-
-def _write(run: Run, options: argparse.Namespace) -> Path:
+        raise SystemExit(f"{OURS} failed in a case. {PART} has the rest.")
     partial = bool(options.case or options.server)
-    name = "part.json" if partial else "quick.json" if options.quick else "full.json"
-    path: Path = options.json or RESULTS / name
+    path = options.json or (PART if partial else RESULTS / ("quick.json" if options.quick else "full.json"))
+    _write(run, path)
+    print(f"\n{time.monotonic() - begun:.0f} s. {path}")
+
+
+def _write(run: Run, path: Path) -> None:
     path.parent.mkdir(exist_ok=True)
     path.write_text(run.encoded())
-    return path
 
 
 if __name__ == "__main__":

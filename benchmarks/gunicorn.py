@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 
 from benchmarks.cases import GROUPS, chosen
-from benchmarks.contenders import INCUMBENT, OURS, Contender, gunicorn
+from benchmarks.contenders import OURS, Contender, gunicorn
 from benchmarks.machine import LOAD_CORES, described
 from benchmarks.processes import on_cores
 from benchmarks.report import told
@@ -19,7 +19,9 @@ from benchmarks.rounds import group_results
 CASES = ("get-few", "get-many", "log")
 CONTENDERS = [
     Contender(OURS, ("gunicorn",), ("gunicorn", "monoceros"), gunicorn("monoceros.workers.UvicornWorker")),
-    Contender(INCUMBENT, ("gunicorn", "uvicorn_worker"), ("uvicorn-worker",), gunicorn("uvicorn_worker.UvicornWorker")),
+    Contender(
+        "uvicorn-worker", ("gunicorn", "uvicorn_worker"), ("uvicorn-worker",), gunicorn("uvicorn_worker.UvicornWorker")
+    ),
 ]
 
 

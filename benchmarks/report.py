@@ -64,9 +64,9 @@ def told(run: Run, case: CaseResult) -> str:
     for server in case.figures:
         lines.append(f"  {server:18} {_cell(case, server):>10}{_rates(case, server)}")
         lines[-1] += "  NOISY: its rounds differ by more than 25 %" if server in case.noisy() else ""
-    for label, peer in (("of " + INCUMBENT, INCUMBENT), ("of the best peer", case.best(peers(run)))):
+    for label, peer in (("of the incumbent", INCUMBENT), ("of the best peer", case.best(peers(run)))):
         if peer is not None and (ratio := case.ratio(OURS, peer)) is not None:
-            lines.append(f"  {OURS} {label}: {_ratio(ratio)}" + (f", {peer}" if peer != INCUMBENT else ""))
+            lines.append(f"  {OURS} {label}: {_ratio(ratio)}" + f", {peer}")
     lines += [f"  {server}: left out: {reason}" for server, reason in case.missing.items()]
     return "\n".join(lines)
 

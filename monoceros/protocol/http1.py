@@ -200,7 +200,9 @@ class HTTP1Connection(Answering):
 
     def make_way(self) -> bool:
         """See Connection. Who has sent a part of a request is told, as far as that can be."""
-        if self._upload is not None or (self._head_begun and self._reader.has_input):
+        if self._closing and self._cycle is None:
+            pass  # it has been told already
+        elif self._upload is not None or (self._head_begun and self._reader.has_input):
             self._give_up_request()
         elif self._download is None and self.spare():
             return False

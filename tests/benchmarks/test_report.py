@@ -41,7 +41,7 @@ def test_a_floor_is_no_peer() -> None:
 def test_ratios_stand_with_their_range() -> None:
     run = run_of(OURS, INCUMBENT)
     assert "1.00 (1.00 to 1.00)" in rendered(run)
-    assert f"of {INCUMBENT}: 1.00 (1.00 to 1.00)" in told(run, run.cases[0])
+    assert f"of the incumbent: 1.00 (1.00 to 1.00), {INCUMBENT}" in told(run, run.cases[0])
 
 
 def test_a_noisy_machine_is_told_of() -> None:

@@ -24,17 +24,20 @@ from tests.doubles.stage import GET, Stage
 from tests.doubles.transport import FakeTransport
 from tests.fuzz.applications import KINDS, Applications, Diary
 from tests.fuzz.held import octets_held
-from tests.fuzz.running import LONGEST, run_module
+from tests.fuzz.running import run_module
 from tests.fuzz.script import ACTS, Act, Step, encoded, steps
 
 CORPUS = Path(__file__).parent / "corpus" / "http"
 
-MUTATIONS = 700
+MUTATIONS = 1500
 """Tried by the suite: some four seconds."""
 REQUESTS = Path(__file__).parents[1] / "corpus" / "http1"
 
 WEIGHED = 32768
 """Octets sent above which it is worth looking at what a connection holds: with fewer it can't be too much."""
+
+SINGLE = 500
+"""Octets that come one by one where they shall; what follows comes at once. More would leave time for fewer inputs."""
 
 OVERHEAD = 32768
 """Octets of texts, templates and fields that a connection holds beside what the peer sent."""
@@ -127,7 +130,7 @@ class Conduct:
         """Do what the script says, let the peer be gone, and look at what is left."""
         for step in script:
             self._act(step)
-            if self._sent > WEIGHED:
+            if step.data and self._sent > WEIGHED:
                 self._weigh()
         written = b"".join(self._peer.transport.writes)
         closed, aborted = self._peer.transport.is_closing(), self._peer.transport.aborted
@@ -159,7 +162,7 @@ class Conduct:
                 stage.context.lasting = False
                 for connection in list(stage.context.connections):
                     connection.begin_drain()
-        pieces = bytewise(step.data[:2000]) if step.act is Act.BYTEWISE else [step.data]
+        pieces = [*bytewise(step.data[:SINGLE]), step.data[SINGLE:]] if step.act is Act.BYTEWISE else [step.data]
         for piece in filter(None, pieces):
             self._sent += len(piece)
             self._largest = max(self._largest, len(piece))
@@ -206,7 +209,7 @@ def check(data: bytes) -> None:
     whole = b"".join(pieces)
     expected = read([whole], "httptools")
     assert read(pieces, "h11") == expected, "the pieces decide"
-    assert read([*bytewise(whole[:LONGEST]), whole[LONGEST:]], "httptools") == expected, "the pieces decide"
+    assert read([*bytewise(whole[:SINGLE]), whole[SINGLE:]], "httptools") == expected, "the pieces decide"
 
 
 def seeds() -> Iterator[bytes]:

@@ -145,3 +145,17 @@ def test_what_every_connection_is_asked_is_answered_by_its_kind(stage: Stage) ->
     for question in (connection.second_passed, connection.waits, connection.make_way):
         with pytest.raises(NotImplementedError):
             question()
+
+
+def test_who_was_refused_and_is_waited_for_to_read_that_goes_without_a_second_refusal(stage: Stage) -> None:
+    """Nothing can be written to it any more: its end was."""
+    peer = stage.connect()
+    peer.send(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+    stage.call.begin_receive()
+    stage.tick(3)
+    peer.send(b"no size\r\n")
+    assert peer.answer().status == 400
+    assert peer.connection.make_way()
+    stage.loop.run_ready()
+    assert peer.take() == b""
+    assert peer.closed
