@@ -11,7 +11,7 @@ from monoceros.errors import RequestError
 from monoceros.protocol.complaints import Kind
 from monoceros.protocol.connection import Connection
 from monoceros.protocol.content import COPIED, write_content
-from monoceros.protocol.context import NEVER, Context
+from monoceros.protocol.context import Context
 from monoceros.protocol.cycle import HTTPCycle, Response
 from monoceros.protocol.scope import client_label
 from monoceros.protocol.session import WebSocketSession
@@ -43,7 +43,6 @@ class Answering(Connection):
         "_traits",
     )
 
-    _method: str
     _reader: RequestReader
     _scope: Scope
     _target: bytes
@@ -56,6 +55,7 @@ class Answering(Connection):
         self._chunked = False
         self._closing = False
         self._delimited = True
+        self._method = ""
 
     def _await_request(self) -> None:
         """A response is complete: be ready for the next request."""
@@ -135,7 +135,6 @@ class Answering(Connection):
     def accept_websocket(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
         """See WebSocketSink."""
         self._transport.write(encode_switch(headers, self._context.defaults))
-        self.deadline = NEVER
 
     def write_frames(self, data: bytes) -> None:
         """See WebSocketSink."""
@@ -193,7 +192,9 @@ class Answering(Connection):
             context.limit_reached()
         if not self._closing:
             self._await_request()
-        elif self._reader.state is _BODY or self._reader.has_input:
+            return
+        self._session = None  # its handshake was denied: this is a connection like any other that closes
+        if self._reader.state is _BODY or self._reader.has_input:
             self.linger()
         else:
             self.close()
@@ -224,4 +225,6 @@ class Answering(Connection):
         context.complaints.complain(
             Kind.BUSY, "Concurrency limit of %s exceeded: answering 503", context.limit_concurrency
         )
+        # A peer that pipelines requests and doesn't read would fill the memory with these.
+        self._closing = self._closing or self.write_paused
         self.write_response(503, [_TEXT, (b"retry-after", b"1")], b"Service Unavailable", False)

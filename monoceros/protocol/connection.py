@@ -144,9 +144,10 @@ class Connection(asyncio.Protocol):
             await asyncio.shield(self._drained)
 
     def pause_reading(self) -> None:
-        """Enough has been received for now."""
+        """Enough has been received for now. Nobody is told then that the peer is gone: it is watched."""
         if not self._reading_paused and not self._transport.is_closing():
             self._reading_paused = True
+            self._context.watched.add(self)
             self._transport.pause_reading()
 
     def resume_reading(self) -> None:

@@ -126,6 +126,7 @@ class Context:
         requests: responses completed and sessions ended.
         request_limit: the count at which `limit_reached` is called, once.
         limit_concurrency: how many applications may be at work at once, or None.
+        has_vanished: tells whether the peer of a transport has reset the connection, though nothing is read.
         holds_unread: tells whether the peer of a transport has sent what nobody has read yet.
         holds_unsent: tells whether a transport holds what the peer hasn't taken yet.
         unsent: counts the octets written to a transport that the peer hasn't taken yet.
@@ -147,6 +148,7 @@ class Context:
         "connections",
         "create_task",
         "defaults",
+        "has_vanished",
         "head_timeout",
         "holds_unread",
         "holds_unsent",
@@ -212,7 +214,8 @@ class Context:
         self.request_limit = NEVER
         self.limit_reached: Callable[[], None] = _do_nothing
         self.limit_concurrency: int | None = None
-        self.holds_unread: Callable[[asyncio.Transport], bool] = _has_read_all
+        self.has_vanished: Callable[[asyncio.Transport], bool] = _never
+        self.holds_unread: Callable[[asyncio.Transport], bool] = _never
         self.holds_unsent: Callable[[asyncio.Transport], bool] = _buffers
         self.unsent: Callable[[asyncio.Transport], int] = _buffered
         self.lasting = True
@@ -251,7 +254,7 @@ def _do_nothing() -> None:
     pass
 
 
-def _has_read_all(transport: asyncio.Transport) -> bool:
+def _never(transport: asyncio.Transport) -> bool:
     return False
 
 

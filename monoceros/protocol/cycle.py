@@ -13,7 +13,7 @@ from typing import Any
 from monoceros.asgi import Headers, Message, Scope
 from monoceros.errors import beheaded
 from monoceros.logs.lines import excerpt
-from monoceros.protocol.context import Context
+from monoceros.protocol.context import NEVER, Context
 from monoceros.protocol.messages import checked_bytes, checked_headers, checked_status, extension_note
 from monoceros.protocol.scope import path_label
 from monoceros.protocol.sink import ResponseSink
@@ -74,6 +74,7 @@ class HTTPCycle:
         "_body_size",
         "_context",
         "_delivered",
+        "_due",
         "_headers",
         "_left",
         "_notice",
@@ -98,6 +99,7 @@ class HTTPCycle:
         self._body_size = 0
         self._body_ended = body_ended
         self._delivered = False
+        self._due = context.request_deadline
         self._notice: Notice | None = None
         self._waiter: asyncio.Future[None] | None = None
         self.expects_continue = expects_continue and not body_ended
@@ -224,16 +226,10 @@ class HTTPCycle:
             self._notice = Notice.PEER_ENDED
             self._wake()
 
-    def expire(self) -> None:
-        """The request has taken longer than it may: answer 503, or break its response off, and end the application."""
-        logger.error("%s: not served within %g s; ending it", self.describe(), self._context.request_timeout or 0)
-        self._fail(503, OVERDUE_BODY)
-        self.disconnect()
-        if self.task is not None:
-            self.task.cancel("the request has taken longer than it may")
-
     def tick(self) -> None:
         """Write a head that is held: an event stream that starts and waits must open within a second."""
+        if self._due <= self._context.tick:
+            self._expire()
         if self.response is _HELD and not self.disconnected:
             try:
                 self._left = self._sink.write_response(self.status, self._headers, b"", True)
@@ -257,6 +253,18 @@ class HTTPCycle:
     def describe(self) -> str:
         """Return method and path, for the log."""
         return f"{self._scope['method']} {excerpt(path_label(self._scope))}"
+
+    def _expire(self) -> None:
+        """The request has taken longer than it may: answer 503, or break its response off, and end the application.
+
+        Its peer may be gone already: then it only holds a place.
+        """
+        self._due = NEVER
+        logger.error("%s: not served within %g s; ending it", self.describe(), self._context.request_timeout or 0)
+        self._fail(503, OVERDUE_BODY)
+        self.disconnect()
+        if self.task is not None:
+            self.task.cancel("the request has taken longer than it may")
 
     def _wake(self) -> None:
         waiter = self._waiter

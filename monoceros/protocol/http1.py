@@ -5,7 +5,6 @@ request at a time, in order (RFC 9112, section 9.3.2); one deadline.
 """
 
 import asyncio
-import math
 from collections.abc import Callable
 
 from monoceros.errors import RequestError
@@ -30,12 +29,13 @@ _BODY, _ANSWER = Reading.BODY, Reading.ANSWER
 class HTTP1Connection(Answering):
     """See the module."""
 
-    __slots__ = ("_feed", "_head_begun", "_received", "_skipped", "_upload")
+    __slots__ = ("_begun_at", "_feed", "_head_begun", "_received", "_skipped", "_upload")
 
     _feed: Callable[[bytes], None]
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
+        self._begun_at = context.tick
         self._head_begun = False
         self._received = 0
         self._skipped = 0
@@ -50,6 +50,7 @@ class HTTP1Connection(Answering):
         self._reader = RequestReader(self, self._context.make_parser(), self._context.limits)
         self._feed = self._reader.feed
         self._await_head()
+        self._head_begun = False  # its time begins anew with its first octet
 
     def data_received(self, data: bytes) -> None:
         """Feed what the peer sent to the reader of requests, or of frames after a switch."""
@@ -98,10 +99,12 @@ class HTTP1Connection(Answering):
         if not plain:
             scope["http_version"] = traits.http_version
             if traits.length:
+                self._upload = None
+                self._received = 0
                 context.watched.add(self)
             if self._filter_names is not None:
                 self._filter_names(fields)
-        self.deadline = context.request_deadline
+        self.deadline = NEVER
         self._head_begun = False
         self._method = method
         self._target = target
@@ -129,6 +132,7 @@ class HTTP1Connection(Answering):
 
     def body_ended(self) -> None:
         """Tell the cycle; or, if it has answered already, be ready for the next request."""
+        self._upload = None
         if self._cycle is not None:
             self._cycle.body_ended()
         elif not self._closing:
@@ -145,12 +149,11 @@ class HTTP1Connection(Answering):
         self.deadline = NEVER
         closing = self._transport.is_closing()
         if self._session is not None:
-            if self._closing or closing or not self._session.expire():
-                self._transport.abort()
-        elif self._cycle is not None and not closing:
-            self._cycle.expire()
+            self._transport.abort()
         elif not self._closing and self._reader.has_input:
             self._give_up_request()
+        elif not closing and self._reader.state is _BODY:
+            return  # a body is skipped to keep the connection, and has its pace
         elif self._context.holds_unsent(self._transport):
             # The peer still reads a response: the connection is idle once it has.
             self.deadline = self._context.tick + max(self._context.keep_alive, 1)
@@ -161,15 +164,18 @@ class HTTP1Connection(Answering):
             self.close()
 
     def second_passed(self) -> None:
-        """Judge how fast the peer sends a body that is due, or takes what was written."""
+        """Judge how fast the peer sends a body that is due, or takes what was written; and whether it is there."""
         context = self._context
+        if self._reading_paused and context.has_vanished(self._transport):
+            self._transport.abort()
+            return
         uploading = self._reader.state is _BODY
         downloading = self.write_paused or (not self._serves() and context.holds_unsent(self._transport))
         if not uploading:
             self._upload = None
         if not downloading:
             self._download = None
-        if not uploading and not downloading:
+        if not uploading and not downloading and not self._reading_paused:
             context.watched.discard(self)
         elif downloading and self._reads_too_slowly():
             context.complaints.complain(Kind.UNREAD_RESPONSE, "%s doesn't read what it is sent; closing", self.client)
@@ -187,16 +193,12 @@ class HTTP1Connection(Answering):
             waited = max(waited, self._upload.waited)
         if waited >= 1:
             return Wait.STALLED, waited
-        if served:
+        if served or self._download is not None or self._upload is not None:
             return None
-        if self._closing:
-            kind, patience = Wait.IDLE, LINGER + 1
-        elif self._head_begun:
-            kind, patience = Wait.HEAD, self._context.head_timeout
-        else:
-            kind, patience = Wait.IDLE, self._context.keep_alive
-        # Without a deadline nobody knows, and it may be long.
-        return kind, math.inf if self.deadline == NEVER else self._context.tick + patience - self.deadline
+        if not self._closing and (self._head_begun or not self._method):
+            return Wait.HEAD, self._context.tick - self._begun_at
+        patience = LINGER + 1 if self._closing else self._context.keep_alive
+        return Wait.IDLE, self._context.tick + patience - self.deadline
 
     def make_way(self) -> bool:
         """See Connection. Who has sent a part of a request is told, as far as that can be."""
@@ -204,6 +206,9 @@ class HTTP1Connection(Answering):
             pass  # it has been told already
         elif self._upload is not None or (self._head_begun and self._reader.has_input):
             self._give_up_request()
+        elif self._download is None and self._context.holds_unsent(self._transport):
+            self._context.watched.add(self)  # the peer reads, or a next time it will be known that it doesn't
+            return False
         elif self._download is None and self.spare():
             return False
         if self._context.holds_unsent(self._transport) or self._transport.get_extra_info("sslcontext"):
@@ -236,13 +241,14 @@ class HTTP1Connection(Answering):
 
     def _sends_too_slowly(self) -> bool:
         """Tell whether the peer has used up its time to send a body. Called once a second."""
-        received, self._received = self._received, 0
         if self._upload is None:
             self._upload = Pace(self._context.body_timeout)
+            self._received = 0
             return False
         # While the application takes nothing, or the peer waits for `100 Continue`, it isn't the peer that is late.
-        if self._reading_paused or (self._cycle is not None and self._cycle.expects_continue):
+        if self._cycle is not None and not self._cycle.awaits_content:
             return False
+        received, self._received = self._received, 0
         return self._upload.second_passed(received)
 
     def _give_up_request(self) -> None:
@@ -267,6 +273,7 @@ class HTTP1Connection(Answering):
     def _await_head(self) -> None:
         """From its first octet on, a head must come within a time that no trickle extends."""
         self._head_begun = True
+        self._begun_at = self._context.tick
         timeout = self._context.head_timeout
         self.deadline = self._context.tick + timeout if timeout else NEVER
 

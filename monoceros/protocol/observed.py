@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 
 from monoceros.asgi import Headers
 from monoceros.errors import beheaded
+from monoceros.protocol.connection import WRITE_BUFFER
 from monoceros.protocol.context import Context
 from monoceros.protocol.exchange import Exchange
 from monoceros.protocol.http1 import HTTP1Connection
 from monoceros.protocol.metered import MeteredTransport
-from monoceros.protocol.session import Phase
+from monoceros.protocol.phase import Phase
 from monoceros.wire.reader import Reading
 from monoceros.wire.response import BODILESS
 
@@ -273,7 +274,7 @@ class ObservedConnection(HTTP1Connection):
         """Departures are over: at a time that is known, or just now."""
         departures, self._departures = self._departures, []
         if departures:
-            self._meter.set_write_buffer_limits()
+            self._meter.set_write_buffer_limits(WRITE_BUFFER)
         for departure in departures:
             self._tell_end(departure.exchange, self._observer.clock() if left_at is None else left_at)
 

@@ -6,18 +6,18 @@ those of RFC 6455: the handshake is answered once, a close is sent once, and aft
 
 import asyncio
 import logging
-from enum import Enum
 from typing import Any
 
 from monoceros.asgi import Message, Scope
 from monoceros.errors import ClientDisconnected, FrameError, beheaded
 from monoceros.logs.lines import excerpt
 from monoceros.protocol.complaints import Kind
-from monoceros.protocol.context import Context, WebSocketOptions
+from monoceros.protocol.context import NEVER, Context, WebSocketOptions
 from monoceros.protocol.denial import Denial
 from monoceros.protocol.inbox import Inbox
 from monoceros.protocol.messages import NORMAL, checked_headers, checked_text, close_of, content_of
 from monoceros.protocol.outbox import Outbox
+from monoceros.protocol.phase import Phase
 from monoceros.protocol.ping import PingTimer
 from monoceros.protocol.scope import client_label, path_label
 from monoceros.protocol.sink import WebSocketSink
@@ -38,19 +38,6 @@ ABNORMAL, INTERNAL_ERROR, SERVICE_RESTART = 1006, 1011, 1012
 
 _FAILURE_HEADERS = [(b"content-type", b"text/plain; charset=utf-8")]
 
-
-class Phase(Enum):
-    """How far a session is."""
-
-    CONNECTING = "the handshake waits for the application's answer"
-    DENYING = "the application answers it with a response of its own"
-    OPEN = "messages flow"
-    REFUSED = "the handshake was answered with a response; there is no WebSocket"
-    CLOSING = "a close was sent; the peer's is awaited"
-    LOST = "the peer is gone; what it had sent before isn't told yet"
-    CLOSED = "the peer has closed, or is gone"
-
-
 _CONNECTING, _DENYING, _REFUSED = Phase.CONNECTING, Phase.DENYING, Phase.REFUSED
 _OPEN, _CLOSING, _LOST, _CLOSED = Phase.OPEN, Phase.CLOSING, Phase.LOST, Phase.CLOSED
 
@@ -70,6 +57,7 @@ class WebSocketSession:
         "_context",
         "_denial",
         "_dismissed",
+        "_due",
         "_early",
         "_engine",
         "_handshake",
@@ -100,6 +88,7 @@ class WebSocketSession:
         )
         self._denial: Denial | None = None
         self._dismissed = False
+        self._due = context.request_deadline
         self.phase = _CONNECTING
         self.task: asyncio.Task[None] | None = None
 
@@ -207,6 +196,8 @@ class WebSocketSession:
             self._outbox.flush(self._engine.reply())  # to pings that came while the peer didn't read
         if self._denial is not None and self.phase is _DENYING:
             self._denial.tick()
+        if self._due <= self._context.tick:
+            self._expire()
 
     def notify_drain(self) -> None:
         """End the session, for its server restarts."""
@@ -216,16 +207,6 @@ class WebSocketSession:
         elif self.phase is _CONNECTING:
             self._dismissed = True
             self._refuse(503)
-
-    def expire(self) -> bool:
-        """Refuse a handshake whose application has taken longer than it may. Return False if it has answered."""
-        if self.phase is not _CONNECTING:
-            return False
-        logger.error("%s: not answered within %g s; ending it", self.describe(), self._context.request_timeout or 0)
-        self._refuse(503)
-        if self.task is not None:
-            self.task.cancel("the handshake has taken longer than it may")
-        return True
 
     def cut_off(self) -> None:
         """Wait no longer for the peer's close, nor for the application to notice it."""
@@ -261,6 +242,7 @@ class WebSocketSession:
         except (TypeError, ValueError):
             raise RuntimeError(f"the application sent headers {headers!r}; ASGI asks for pairs of bytes") from None
         self._sink.accept_websocket(fields)
+        self._due = NEVER
         self._log(None)
         self.phase = _OPEN
         self._pings.start()
@@ -291,12 +273,22 @@ class WebSocketSession:
             self.phase = _REFUSED
             self._inbox.end(ABNORMAL, "")
 
-    def _deny_no_more(self) -> None:
+    def _deny_no_more(self, status: int = 500) -> None:
         """The application left before its response was complete."""
         if self._denial is not None and self._denial.streams:
+            self.phase = _REFUSED
             self._sink.break_off()
         else:
-            self._refuse(500)
+            self._refuse(status)
+
+    def _expire(self) -> None:
+        """The handshake isn't answered yet, and had to be."""
+        self._due = NEVER
+        logger.error("%s: not answered within %g s; ending it", self.describe(), self._context.request_timeout or 0)
+        if self.phase is _CONNECTING or self.phase is _DENYING:
+            self._deny_no_more(503)
+        if self.task is not None:
+            self.task.cancel("the handshake has taken longer than it may")
 
     def _log(self, status: int | None) -> None:
         log = self._context.websocket_log

@@ -15,7 +15,7 @@ from socket import socket
 
 from monoceros.errors import RequestError
 from monoceros.protocol.complaints import Complaints, Kind
-from monoceros.server.pressure import SHARE
+from monoceros.server.pressure import PATIENCE, SHARE
 from monoceros.server.proxied import ProxyHeaders
 
 logger = logging.getLogger("monoceros.error")
@@ -83,6 +83,7 @@ class Acceptor:
         self._accepting = False
         self._exhausted = False
         self._full = False
+        self._nobody_goes = False
         self._said_so = False
         self._finishing = False
         self._finished = False
@@ -131,6 +132,7 @@ class Acceptor:
     def tick(self) -> None:
         """A second has passed: try again, if there was no room. Whoever calls `finish` does so by itself."""
         self._seconds += 1
+        self._nobody_goes = False
         if self._finishing:
             return
         if self._exhausted:
@@ -199,11 +201,14 @@ class Acceptor:
 
     def _make_some_go(self) -> bool:
         """Close what waits for its peer. Return whether there was any: then `make_room` is called soon."""
+        if self._nobody_goes:
+            return False  # how long somebody waits is counted in ticks
         if self._relieve():
             return True
-        slow = [task for task, second in self._opening.items() if second < self._seconds]
+        slow = [task for task, second in self._opening.items() if second + PATIENCE <= self._seconds]
         for task in slow[: 1 + len(slow) // SHARE]:
             task.cancel()
+        self._nobody_goes = not slow
         return bool(slow)
 
     def _somebody_waits(self) -> bool:

@@ -27,7 +27,7 @@ from monoceros.server.foreign import ServerState
 from monoceros.server.pressure import Pressure
 from monoceros.server.proxied import ProxyHeaders
 from monoceros.server.trace import traced
-from monoceros.server.unread import holds_unread
+from monoceros.server.unread import has_vanished, holds_unread
 from monoceros.server.unsent import holds_unsent, unsent
 from monoceros.server.witness import Witness, observer_of
 from monoceros.service.descriptors import affordable_connections
@@ -108,6 +108,7 @@ def build_context(
         context.access_log = access_log.log
     context.observer = observer_of(access_log, witness)
     context.websocket_log = _log_websocket
+    context.has_vanished = has_vanished
     context.holds_unread = holds_unread
     context.holds_unsent = holds_unsent
     context.unsent = unsent
@@ -168,7 +169,9 @@ def build_acceptor(
         relieve=pressure.relieve if own and pressure is not None else int,
     )
     if limit is not None:
-        context.connections = state.connections = Crowd(acceptor.make_room)
+        state.connections = Crowd(acceptor.make_room)
+        if own:
+            context.connections = state.connections
     return acceptor
 
 

@@ -214,3 +214,13 @@ def test_nor_that_of_a_peer_that_has_to_agree(stage: Stage) -> None:
     assert not peer.transport.aborted
     stage.tick(2)
     assert peer.transport.aborted
+
+
+def test_the_time_of_a_request_is_not_that_of_the_end_of_its_connection(stage: Stage) -> None:
+    stage.context.request_timeout = 600
+    stage.tick()
+    peer = connect(stage, ReluctantTransport(stage.loop, tls=True))
+    peer.send(LAST)
+    stage.call.answer()
+    stage.tick(6)
+    assert peer.transport.aborted

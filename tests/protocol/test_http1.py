@@ -98,11 +98,15 @@ def test_a_connection_that_serves_has_no_deadline(stage: Stage) -> None:
 
 
 def test_content_that_nobody_reads_is_not_waited_for_without_end(stage: Stage) -> None:
+    stage.context.body_timeout = 30
     peer = stage.connect()
     peer.send(POST)
     stage.call.answer()
-    stage.tick(5)
-    assert peer.closed
+    peer.take()
+    stage.tick(31)
+    assert peer.transport.eof_written
+    stage.tick(6)
+    assert (peer.take(), peer.closed) == (b"", True)
 
 
 def test_each_answer_puts_the_deadline_off(stage: Stage) -> None:

@@ -74,8 +74,8 @@ def test_a_connection_tells_how_long_it_has_waited(stage: Stage) -> None:
     stage.tick(4)
     waits = [peer.connection.waits() for peer in (fresh, idle, refused, body)]
     assert waits == [(Wait.HEAD, 8), (Wait.IDLE, 5), (Wait.IDLE, 4), (Wait.STALLED, 3)]
-    stage.context.head_timeout = stage.context.tick = 0
-    assert stage.connect().connection.waits() == (Wait.HEAD, float("inf"))
+    stage.context.head_timeout = 0
+    assert stage.connect().connection.waits() == (Wait.HEAD, 0)
 
 
 def test_an_idle_connection_makes_way_in_silence(stage: Stage) -> None:
@@ -128,6 +128,24 @@ def test_a_stalled_reader_makes_way(stage: Stage) -> None:
     stage.loop.run_ready()
     assert peer.transport.aborted
     stage.call.returns()
+
+
+def test_a_response_that_is_being_read_does_not_make_way(stage: Stage) -> None:
+    """Though its application is done with it."""
+    peer = stage.connect()
+    peer.transport.peer_stops_reading()
+    peer.send()
+    stage.call.answer(bytes(50000))
+    assert not peer.connection.make_way()
+    for _ in range(20):
+        peer.transport.peer_takes(1000)
+        stage.tick()
+        assert peer.connection.waits() is None
+    stage.tick(3)
+    assert rank(peer) is Wait.STALLED
+    assert peer.connection.make_way()
+    stage.loop.run_ready()
+    assert peer.transport.aborted
 
 
 def test_an_encrypted_connection_makes_way_at_once(stage: Stage) -> None:

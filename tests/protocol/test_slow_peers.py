@@ -4,8 +4,9 @@ import logging
 
 import pytest
 
+from monoceros.protocol.context import Wait
 from monoceros.protocol.pace import LEAST_RATE
-from tests.doubles.stage import Peer, Stage
+from tests.doubles.stage import GET, Peer, Stage
 
 POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n"
 CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -20,8 +21,12 @@ def stage(stage: Stage) -> Stage:
 
 
 def trickle(stage: Stage, peer: Peer, piece: bytes, seconds: int) -> None:
+    """Send a piece each second, to an application that takes each at once."""
+    waiting = stage.call.begin_receive()
     for _ in range(seconds):
         peer.send(piece)
+        if waiting.done():
+            waiting = stage.call.begin_receive()
         stage.tick()
 
 
@@ -47,7 +52,6 @@ def test_a_body_that_stops_coming_is_answered_with_408(stage: Stage) -> None:
 def test_a_trickle_puts_the_end_off_only_in_proportion(stage: Stage) -> None:
     peer = stage.connect()
     peer.send(POST)
-    stage.call.begin_receive()
     trickle(stage, peer, b"x", 40)
     assert peer.answer().status == 408
     stage.call.returns()
@@ -56,7 +60,6 @@ def test_a_trickle_puts_the_end_off_only_in_proportion(stage: Stage) -> None:
 def test_the_framing_of_chunks_is_no_content(stage: Stage) -> None:
     peer = stage.connect()
     peer.send(CHUNKED)
-    stage.call.begin_receive()
     trickle(stage, peer, b"1;" + b"e" * LEAST_RATE + b"\r\nx\r\n", 40)
     assert peer.answer().status == 408
     stage.call.returns()
@@ -76,10 +79,13 @@ def test_a_slow_but_steady_body_is_waited_for(stage: Stage) -> None:
 
 def test_a_body_that_the_application_does_not_take_is_not_late(stage: Stage) -> None:
     peer = stage.connect()
-    peer.send(POST + bytes(70000))
+    peer.send(POST + bytes(100))
     stage.tick(100)
     assert peer.take() == b""
     stage.call.receive()
+    stage.tick(100)
+    assert peer.take() == b""
+    stage.call.begin_receive()
     stage.tick(31)
     assert peer.answer().status == 408
     stage.call.returns()
@@ -103,15 +109,58 @@ def test_a_response_that_has_begun_breaks_off_when_its_body_stops_coming(stage: 
     stage.call.start()
     stage.call.body(b"begun", more=True)
     peer.take()
+    stage.call.begin_receive()
     stage.tick(31)
     assert peer.take() == b""
     assert peer.closed
     stage.call.returns()
 
 
+def test_the_time_of_a_body_is_its_own(stage: Stage) -> None:
+    """What a former request on the connection has used up doesn't count."""
+    peer = stage.connect()
+    for _ in range(3):
+        peer.send(POST)
+        stage.call.begin_receive()
+        stage.tick(20)
+        assert peer.connection.waits() is not None
+        peer.send(bytes(100000))
+        stage.call.answer()
+        assert peer.answer().status == 200
+        assert peer.connection.waits() == (Wait.IDLE, 0)
+
+
+def test_a_body_that_comes_after_its_answer_has_the_time_of_a_body(stage: Stage) -> None:
+    peer = stage.connect()
+    peer.send(POST)
+    stage.call.answer()
+    peer.take()
+    for _ in range(50):
+        peer.send(bytes(2000))
+        stage.tick()
+    peer.send(GET)
+    stage.call.answer()
+    assert peer.answer().status == 200
+
+
+def test_a_peer_that_resets_while_nothing_is_read_is_noticed(stage: Stage) -> None:
+    """The loop tells nobody: it would have to read."""
+    peer = stage.connect()
+    peer.send(GET + GET)
+    waiting = [stage.call.begin_receive(), stage.call.begin_receive()]
+    stage.tick(10)
+    assert not peer.closed
+    stage.context.has_vanished = lambda transport: True
+    stage.tick()
+    assert peer.closed
+    assert waiting[1].result() == {"type": "http.disconnect"}
+    stage.call.returns()
+
+
 def test_a_body_that_came_is_watched_no_more(stage: Stage) -> None:
     peer = stage.connect()
     peer.send(POST + bytes(100000))
+    stage.call.receive()
     stage.tick()
     assert not stage.context.watched
     stage.tick(100)
@@ -237,6 +286,18 @@ def test_a_response_that_takes_too_long_breaks_off(stage: Stage) -> None:
     assert stage.call.cancelled
 
 
+def test_a_request_whose_peer_is_gone_holds_its_place_no_longer(stage: Stage) -> None:
+    stage.context.request_timeout = 10
+    stage.tick()
+    peer = stage.connect()
+    peer.send()
+    peer.vanish()
+    assert stage.context.running
+    stage.tick(11)
+    assert stage.call.cancelled
+    assert not stage.context.running
+
+
 def test_each_request_has_its_own_time(stage: Stage) -> None:
     stage.context.request_timeout = 10
     stage.tick()
@@ -256,6 +317,21 @@ def test_a_handshake_that_is_not_answered_in_time_is_refused(stage: Stage) -> No
     peer.upgrade()
     stage.tick(11)
     assert peer.answer().status == 503
+    assert stage.call.cancelled
+
+
+def test_a_denial_that_is_not_complete_in_time_breaks_off(stage: Stage) -> None:
+    stage.set_websocket()
+    stage.context.request_timeout = 10
+    stage.tick()
+    peer = stage.connect()
+    peer.upgrade()
+    stage.call.receive()
+    stage.call.send("websocket.http.response.start", status=200, headers=[])
+    stage.call.send("websocket.http.response.body", body=b"begun", more_body=True)
+    peer.take()
+    stage.tick(11)
+    assert (peer.take(), peer.closed) == (b"", True)
     assert stage.call.cancelled
 
 

@@ -284,6 +284,9 @@ def test_handshakes_that_take_long_make_room(listener: socket.socket) -> None:
             with socket.create_connection(listener.getsockname()) as second:
                 first.setblocking(False)
                 acceptor.tick()
+                await asyncio.sleep(0)
+                assert acceptor.opening
+                acceptor.tick()
                 assert await loop.sock_recv(first, 1) == b""
                 await turns(lambda: acceptor.opening)
                 acceptor.pause()

@@ -11,7 +11,7 @@ from monoceros.server.foreign import Guests, ServerState
 from monoceros.wire.h11_parser import H11Parser
 from monoceros.wire.response import default_fields
 from tests.doubles.loop import ManualLoop
-from tests.doubles.served import PATIENCE, read_all, serving
+from tests.doubles.served import PATIENCE, read_all, read_answer, serving, until
 
 DEFAULTS = default_fields("Mon, 23 Nov 2026 00:00:00 GMT", "monoceros")
 
@@ -46,6 +46,26 @@ def test_a_protocol_written_for_the_incumbent_serves_and_stops(protocol: str) ->
         assert b"\r\nserver: monoceros\r\n" in answer
         assert b"\r\ndate: " in answer
         assert served.server.server_state.total_requests == 1
+
+
+@pytest.mark.parametrize("protocol", ["h11_impl:H11Protocol", "httptools_impl:HttpToolsProtocol"])
+def test_its_idle_connections_survive_the_seconds_and_end_with_the_server(
+    protocol: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with serving(hello, http=f"uvicorn.protocols.http.{protocol}", timeout_keep_alive=60) as served:
+        with served.connect() as sock:
+            sock.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert read_answer(sock)[1] == b"hello"
+            for _ in range(2):
+                rendered = served.server.server_state.default_headers
+                until(lambda: served.server.server_state.default_headers is not rendered, "a second has passed")  # noqa: B023
+            sock.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert read_answer(sock)[1] == b"hello"
+            served.server.should_exit = True
+            assert sock.recv(1) == b""
+        served.join()
+    assert served.failure is None
+    assert not [record for record in caplog.records if record.exc_info]
 
 
 def test_its_running_requests_are_waited_for() -> None:
