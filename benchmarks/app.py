@@ -20,9 +20,9 @@ async def hello(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def post(scope: Scope, receive: Receive, send: Send) -> None:
-    """Read a JSON document, and answer with the number of its items."""
+    """Read a JSON document, and answer with the number of its tags."""
     document = json.loads(await _content(receive))
-    answer = json.dumps({"items": len(document["items"])}).encode()
+    answer = json.dumps({"tags": len(document["tags"])}).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(answer))]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": answer})

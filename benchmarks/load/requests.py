@@ -13,9 +13,9 @@ BROWSER = (
 )
 """Eleven header fields; with Host they are twelve."""
 
-DOCUMENT = json.dumps({"items": [{"number": n, "tag": "abcde"} for n in range(30)], "note": ""})
-BODY = (DOCUMENT[:-2] + "." * (1024 - len(DOCUMENT)) + DOCUMENT[-2:]).encode()
-"""A JSON document of 1 KiB."""
+DOCUMENT = json.dumps({"number": 7, "author": "A. Reader", "tags": ["a", "b", "c"], "text": ""})
+BODY = (DOCUMENT[:-2] + "x" * (1024 - len(DOCUMENT)) + DOCUMENT[-2:]).encode()
+"""A JSON document of 1 KiB, of which the server is to be measured and not the parser of JSON."""
 
 
 def request(kind: str, *, close: bool = False) -> bytes:

@@ -158,6 +158,8 @@ class HTTP1Connection(Answering):
             # The peer still reads a response: the connection is idle once it has.
             self.deadline = self._context.tick + max(self._context.keep_alive, 1)
             self._context.watched.add(self)
+            if self._closing:
+                self.pause_reading()  # what it still sends has been dropped for long enough
         elif closing:
             self._transport.abort()
         elif not self.spare():

@@ -216,6 +216,19 @@ def test_nor_that_of_a_peer_that_has_to_agree(stage: Stage) -> None:
     assert peer.transport.aborted
 
 
+def test_what_a_peer_sends_after_the_end_is_dropped_only_so_long(stage: Stage) -> None:
+    """Also while it doesn't read what it was sent."""
+    peer = stage.connect()
+    peer.transport.peer_stops_reading()
+    peer.send(LAST + GET)
+    stage.call.answer(bytes(1000))
+    stage.tick(5)
+    assert peer.transport.reading
+    stage.tick()
+    assert not peer.transport.reading
+    assert not peer.closed
+
+
 def test_the_time_of_a_request_is_not_that_of_the_end_of_its_connection(stage: Stage) -> None:
     stage.context.request_timeout = 600
     stage.tick()
