@@ -10,7 +10,7 @@ from monoceros.asgi import Headers, Scope
 from monoceros.errors import RequestError
 from monoceros.protocol.complaints import Kind
 from monoceros.protocol.connection import Connection
-from monoceros.protocol.content import COPIED, write_content
+from monoceros.protocol.content import COPIED, ContentStream, write_content
 from monoceros.protocol.context import Context
 from monoceros.protocol.cycle import HTTPCycle, Response
 from monoceros.protocol.scope import client_label
@@ -31,8 +31,8 @@ class Answering(Connection):
     """See the module. `HTTP1Connection` is the whole."""
 
     __slots__ = (
-        "_chunked",
         "_closing",
+        "_content",
         "_cycle",
         "_delimited",
         "_method",
@@ -52,7 +52,7 @@ class Answering(Connection):
         super().__init__(context)
         self._cycle: HTTPCycle | None = None
         self._session: WebSocketSession | None = None
-        self._chunked = False
+        self._content: ContentStream | None = None
         self._closing = False
         self._delimited = True
         self._method = ""
@@ -77,7 +77,7 @@ class Answering(Connection):
                 self._transport.write(response)
                 self._answered()
                 return None
-        head, length, self._chunked, self._closing = encode_head(
+        head, length, chunked, self._closing = encode_head(
             status,
             headers,
             context.defaults,
@@ -86,33 +86,39 @@ class Answering(Connection):
             traits.http_version == "1.1",
             method == "HEAD",
         )
-        self._delimited = self._chunked or length is not None
+        self._delimited = chunked or length is not None
+        empty = not body or method == "HEAD" or status in BODILESS
         if more and length is not None and method != "HEAD" and status not in BODILESS:
             length -= len(body)
             if length < 0:
                 raise RuntimeError(f"the application sent {-length} octets of content more than it declared")
         if context.access_log is not None and self._session is None:
             self._log(status)
-        if not body or method == "HEAD" or status in BODILESS:
-            self._transport.write(head + LAST_CHUNK if self._chunked and not more else head)
-        elif len(body) <= COPIED and not self._chunked:
+        if more:
+            content = self._content = ContentStream(self._transport, context.turn, chunked, head)
+            content.add(b"" if empty else body)
+            return length
+        if empty:
+            self._transport.write(head + LAST_CHUNK if chunked else head)
+        elif len(body) <= COPIED and not chunked:
             self._transport.write(head + body)
         else:
             self._transport.write(head)
-            write_content(self._transport, body, more, self._chunked)
-        if not more:
-            self._answered()
+            write_content(self._transport, body, False, chunked)
+        self._answered()
         return length
 
     def write_body(self, body: bytes, more: bool) -> None:
         """See ResponseSink."""
-        if body:
-            write_content(self._transport, body, more, self._chunked)
-        elif self._chunked and not more:
-            self._transport.write(LAST_CHUNK)
+        content = self._content
+        assert content is not None
         if not more:
+            self._content = None
+            content.end(body)
             self._answered()
-        elif self._transport.is_closing():
+            return
+        content.add(body)
+        if self._transport.is_closing():
             self.write_paused = True  # the peer is gone: who never waits would keep the loop from telling
 
     def write_continue(self) -> None:
@@ -124,6 +130,9 @@ class Answering(Connection):
         self._closing = True
         self._cycle = None
         self._reader.stop()
+        if self._content is not None:
+            self._content.flush()
+            self._content = None
         if self._delimited:
             self.close()
         else:

@@ -15,6 +15,7 @@ from monoceros.errors import beheaded
 from monoceros.logs.lines import excerpt
 from monoceros.protocol.context import NEVER, Context
 from monoceros.protocol.messages import checked_bytes, checked_headers, checked_status, extension_note
+from monoceros.protocol.outbox import LARGE
 from monoceros.protocol.scope import path_label
 from monoceros.protocol.sink import ResponseSink
 from monoceros.wire.response import BODILESS
@@ -24,9 +25,10 @@ logger = logging.getLogger("monoceros.error")
 HIGH_WATER = 65536
 """Octets of a request body held for the application before reading pauses."""
 
-TURN = 64
-"""Messages of content after which others get their turn. An application that awaits nothing but `send` may never have
-to wait: its peer takes all at once, or is gone, which a transport of TLS needn't say before the loop tells."""
+TURN = 256
+"""Messages of content after which others get their turn; a large one counts for several. An application that awaits
+nothing but `send` may never have to wait: its peer takes all at once, or is gone, which a transport of TLS needn't say
+before the loop tells."""
 
 FAILURE_HEADERS = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")]
 FAILURE_BODY = b"Internal Server Error"
@@ -194,8 +196,9 @@ class HTTPCycle:
             return
         if self._sink.write_paused:
             await self._sink.drain()
-        self._turns += 1
-        if self._turns % TURN == 0:
+        self._turns += 1 if len(body) < LARGE else 4
+        if self._turns >= TURN:
+            self._turns = 0
             await asyncio.sleep(0)
 
     # What the connection and the server call.

@@ -66,6 +66,8 @@ class HTTP1Connection(Answering):
     def eof_received(self) -> bool:
         """The peer will send no more. A response that is due is still written: True keeps the transport open for it."""
         cycle = self._cycle
+        if self._content is not None:
+            self._content.flush()
         if cycle is None or self._closing or self._reader.state is not _ANSWER:
             self.deadline = self._context.in_seconds(GOODBYE)  # the transport closes by itself, if the peer lets it
             return False
@@ -77,6 +79,9 @@ class HTTP1Connection(Answering):
         """The connection is gone: whoever waits for the peer is told."""
         self._reader.release()
         self._feed = drop
+        content, self._content = self._content, None
+        if content is not None:
+            content.drop()
         cycle, self._cycle = self._cycle, None
         if cycle is not None:
             cycle.disconnect()

@@ -99,7 +99,7 @@ class ObservedConnection(HTTP1Connection):
         if exchange is not None:
             self._left_at = None
             exchange.cut_off = self._session is None or self._session.phase in _UNFINISHED
-            departures.append(Departure(exchange, self._begin, self._meter.written))
+            departures.append(self._departure(exchange))
         if departures:
             delivered = self._observer.delivered(self._meter)
             for departure in departures:
@@ -242,13 +242,18 @@ class ObservedConnection(HTTP1Connection):
         if closing:
             exchange.cut_off = True  # a transport that closes takes nothing
         if closing or self.write_paused or self._may_hold():
-            self._departures.append(Departure(exchange, self._begin, self._meter.written))
+            self._departures.append(self._departure(exchange))
             self._meter.set_write_buffer_limits(high=HIGH_WATER, low=0)  # so that writing is resumed when it has left
             self._context.watched.add(self)
             self._left_at = None
             self._look()
         else:
             self._tell_end(exchange, self._observer.clock())
+
+    def _departure(self, exchange: Exchange) -> Departure:
+        # Content that was held, or in the middle of which the transport began to close, was counted and not written.
+        exchange.octets = min(exchange.octets, self._meter.written - self._begin)
+        return Departure(exchange, self._begin, self._meter.written)
 
     def _may_hold(self) -> bool:
         """Tell whether the transport may hold much of the answer and not say so, as those of TLS do."""

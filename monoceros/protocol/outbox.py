@@ -1,10 +1,11 @@
-"""Frames that wait for the end of a turn of the loop: what sessions send in one turn leaves in one write each.
+"""What waits for the end of a turn of the loop; above all frames: what a session sends in one turn leaves in one write.
 
 Knows bytes, and who writes them. The rule it keeps: what is held is written in order, at the latest when the turn ends.
 """
 
 import asyncio
 from collections.abc import Callable
+from typing import Protocol
 
 HIGH_WATER = 65536
 """Octets above which frames are written at once."""
@@ -13,8 +14,15 @@ LARGE = 16384
 """Octets from which a frame isn't held: to join it with others would cost more than it spares."""
 
 
+class Held(Protocol):
+    """What holds octets to the end of a turn."""
+
+    def flush(self) -> None:
+        """Write what is held."""
+
+
 class Turn:
-    """The present turn of a loop, and the outboxes that have frames when it ends. One per server.
+    """The present turn of a loop, and the outboxes that have something when it ends. One per server.
 
     Arguments:
         loop: the event loop.
@@ -24,11 +32,11 @@ class Turn:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._outboxes: list[Outbox] = []
+        self._outboxes: list[Held] = []
 
-    def ends_with(self, outbox: "Outbox") -> None:
+    def ends_with(self, outbox: Held) -> None:
         """Flush an outbox at the end of the turn."""
-        # One callback serves all sessions: each is a trip through the loop.
+        # One callback serves all connections: each is a trip through the loop.
         if not self._outboxes:
             self._loop.call_soon(self._ended)
         self._outboxes.append(outbox)

@@ -237,3 +237,51 @@ def test_the_time_of_a_request_is_not_that_of_the_end_of_its_connection(stage: S
     stage.call.answer()
     stage.tick(6)
     assert peer.transport.aborted
+
+
+async def _break_down(scope: Scope, receive: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"a part", "more_body": True})
+    raise ValueError("mine")
+
+
+def test_what_was_sent_before_a_failure_in_the_same_turn_is_written() -> None:
+    stage = Stage(app=_break_down)
+    peer = stage.connect()
+    peer.send()
+    assert peer.answer().body == b"6\r\na part\r\n"
+    assert peer.closed
+    stage.close()
+
+
+async def _send_a_part(scope: Scope, receive: Receive, send: Send) -> None:
+    await receive()
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"connection", b"close")]})
+    await send({"type": "http.response.body", "body": b"a part", "more_body": True})
+    await receive()
+
+
+def _hold_a_part() -> tuple[Stage, Peer]:
+    stage = Stage(app=_send_a_part)
+    peer = stage.connect()
+    peer.transport.peer_sends(GET)
+    stage.loop.run_turn()
+    assert peer.take() == b""
+    return stage, peer
+
+
+def test_what_is_held_is_written_before_the_transport_closes_by_itself() -> None:
+    stage, peer = _hold_a_part()
+    peer.transport.peer_ends()
+    assert peer.answer().body == b"6\r\na part\r\n"
+    stage.loop.run_ready()
+    assert peer.closed
+    stage.close()
+
+
+def test_what_is_held_is_not_written_to_a_peer_that_is_gone() -> None:
+    """The transport of the stage raises at such a write, as one of the loops does."""
+    stage, peer = _hold_a_part()
+    peer.vanish()
+    assert stage.loop.problems == []
+    stage.close()

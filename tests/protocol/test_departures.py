@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from monoceros.asgi import Receive, Scope, Send
 from monoceros.protocol.exchange import Exchange, Observer
 from tests.doubles.stage import GET, Peer, Stage, staged
 
@@ -204,3 +205,19 @@ def test_an_answer_to_a_peer_that_is_gone_already_has_no_octets(stage: Stage, wa
     stage.call.begin_send("http.response.start", status=200, headers=[])
     stage.call.begin_send("http.response.body", body=b"nobody")
     assert [octets for octets, _, _ in watch.outcomes] == [0]
+
+
+async def _stream(scope: Scope, receive: Receive, send: Send) -> None:
+    await receive()
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"a part", "more_body": True})
+    await receive()
+
+
+def test_content_that_was_held_when_the_peer_left_was_never_sent(stage: Stage, watch: Watch) -> None:
+    stage.context.app = _stream
+    peer = stage.connect()
+    peer.transport.peer_sends(GET)
+    stage.loop.run_turn()
+    peer.vanish()
+    assert watch.outcomes == [(0, 0.0, True)]
