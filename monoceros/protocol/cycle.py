@@ -66,8 +66,9 @@ class HTTPCycle:
         sink: where the response goes.
         context: what all requests share.
         scope: the connection scope.
-        body_ended: the request has no content.
+        body_ended: the request has no content, or all of it is there.
         expects_continue: the peer waits for `100 Continue`.
+        content: what is there of it already.
     """
 
     __slots__ = (
@@ -92,13 +93,19 @@ class HTTPCycle:
     )
 
     def __init__(
-        self, sink: ResponseSink, context: Context, scope: Scope, body_ended: bool, expects_continue: bool
+        self,
+        sink: ResponseSink,
+        context: Context,
+        scope: Scope,
+        body_ended: bool,
+        expects_continue: bool,
+        content: bytes = b"",
     ) -> None:
         self._sink = sink
         self._context = context
         self._scope = scope
-        self._body: list[bytes] = []
-        self._body_size = 0
+        self._body: list[bytes] = [content] if content else []
+        self._body_size = 0  # of what came since: reading goes on once it is taken
         self._body_ended = body_ended
         self._delivered = False
         self._due = context.request_deadline

@@ -92,7 +92,9 @@ class HTTP1Connection(Answering):
 
     # RequestSink
 
-    def request_received(self, method: str, target: bytes, traits: Traits, fields: list[tuple[bytes, bytes]]) -> None:
+    def request_received(
+        self, method: str, target: bytes, traits: Traits, fields: list[tuple[bytes, bytes]], content: bytes = b""
+    ) -> None:
         """Start the application for a request."""
         context = self._context
         scope = self._scope = self._template.copy()
@@ -103,7 +105,7 @@ class HTTP1Connection(Answering):
         plain = traits is PLAIN
         if not plain:
             scope["http_version"] = traits.http_version
-            if traits.length:
+            if traits.length and not content:
                 self._upload = None
                 self._received = 0
                 context.watched.add(self)
@@ -119,8 +121,8 @@ class HTTP1Connection(Answering):
         if context.limit_concurrency is not None and context.is_full():
             self._answer_busy()
         elif plain or not (traits.upgrade and self._start_session(fields)):
-            ended, waits = plain or traits.length == 0, not plain and traits.expect_continue
-            cycle = self._cycle = HTTPCycle(self, context, scope, ended, waits)
+            ended, waits = plain or bool(content) or traits.length == 0, not plain and traits.expect_continue
+            cycle = self._cycle = HTTPCycle(self, context, scope, ended, waits, content)
             context.running.add(cycle)
             create_task = context.create_task
             cycle.task = create_task(cycle.run())

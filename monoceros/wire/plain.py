@@ -1,20 +1,24 @@
-"""Plain heads: those of most requests without content. Each of their lines can be judged by itself, and is judged once.
+"""Plain heads: those of most requests. Each of their lines can be judged by itself, and is judged once.
 
-A head is plain if its method is a common one that brings no content, Host comes first, and no other field decides
-anything, but that the connection persists. What is said here of such a head `framing` would say as well, and all
-parsers; the rule this module keeps: whatever isn't certainly so isn't plain. It has no `Proxy-Connection`, which some
-obey, and no name but words joined by single hyphens, lest another one be taken for a name that decides.
+A head is plain if its method is a common one, Host comes first, and no other field decides anything, but one
+Content-Length, and whether the connection persists. What is said here of such a head `framing` would say as well, and
+all parsers; the rule this module keeps: whatever isn't certainly so isn't plain. It has no `Proxy-Connection`, which
+some obey, no name but words joined by single hyphens, lest another one be taken for a name that decides, and before
+content no name twice.
 """
 
 import re
 
 from monoceros.wire.fields import CONTROLS
+from monoceros.wire.framing import PLAIN, Traits
 
-_match_request_line = re.compile(rb"(GET|HEAD|DELETE|OPTIONS) (/[!-\"$-\[\]-~]*+) HTTP/1\.1").fullmatch
+_match_request_line = re.compile(rb"(GET|HEAD|DELETE|OPTIONS|POST|PUT|PATCH) (/[!-\"$-\[\]-~]*+) HTTP/1\.1").fullmatch
 _match_host = re.compile(rb"[Hh]ost: ([a-zA-Z0-9.\-]++(?::[0-9]{1,5}+)?)").fullmatch
 _match_name = re.compile(rb"[0-9A-Za-z]++(?:-[0-9A-Za-z]++)*+").fullmatch
 
-_METHODS = {b"GET": "GET", b"HEAD": "HEAD", b"DELETE": "DELETE", b"OPTIONS": "OPTIONS"}
+_match_deciding = re.compile(rb"[Cc]ontent-[Ll]ength: (0|[1-9][0-9]{0,17})|[Cc]onnection: close").fullmatch
+
+_METHODS = {name.encode(): name for name in ("GET", "HEAD", "DELETE", "OPTIONS", "POST", "PUT", "PATCH")}
 
 _DECIDING = frozenset(
     {b"connection", b"content-length", b"expect", b"host", b"proxy-connection", b"transfer-encoding", b"upgrade"}
@@ -68,14 +72,27 @@ class _PlainNames(dict[bytes, bytes]):
         return lower
 
 
+class _PlainTraits(dict[tuple[int, bool], Traits]):
+    """Octets of content, and whether the connection persists -> the traits of a plain head that says so."""
+
+    def __missing__(self, said: tuple[int, bool]) -> Traits:
+        traits = Traits("1.1", *said, False, False)
+        if len(self) < _CACHED_LINES:
+            self[said] = traits
+        return traits
+
+
 _names = _PlainNames()
+_traits = _PlainTraits({(0, True): PLAIN})
 _request_lines: dict[bytes, tuple[str, bytes]] = {}
 _host_lines: dict[bytes, tuple[bytes, bytes]] = {}
+# With the octets of content that they declare, or -1 for none.
+_deciding_lines: dict[bytes, tuple[tuple[bytes, bytes], int]] = {}
 # Of the fields that decide something, this one says that all is as usual.
 _field_lines = dict.fromkeys((b"Connection: keep-alive", b"connection: keep-alive"), (b"connection", b"keep-alive"))
 
 
-def read_plain(head: bytes, most: int) -> tuple[str, bytes, list[tuple[bytes, bytes]]] | None:
+def read_plain(head: bytes, most: int) -> tuple[str, bytes, list[tuple[bytes, bytes]], Traits] | None:
     """Read a whole head, if it is plain.
 
     Arguments:
@@ -83,7 +100,8 @@ def read_plain(head: bytes, most: int) -> tuple[str, bytes, list[tuple[bytes, by
         most: how many fields there may be.
 
     Returns:
-        Method, target and fields, names in lower case; None if the head isn't plain, or isn't one head alone.
+        Method, target, fields with names in lower case, and what else it says; None if the head isn't plain, or isn't
+        one head alone.
     """
     lines = head.split(b"\r\n")
     request = _request_lines.get(lines[0]) or _judged_request_line(lines[0])
@@ -93,26 +111,57 @@ def read_plain(head: bytes, most: int) -> tuple[str, bytes, list[tuple[bytes, by
     if host is None:
         return None
     fields = [host, *map(_field_lines.get, lines[2:-2])]
-    if not all(fields) and not _judge_lines(lines, fields):
-        return None
     method, target = request
-    return method, target, fields  # type: ignore[return-value]
+    if all(fields):
+        return method, target, fields, PLAIN  # type: ignore[return-value]
+    traits = _judge_lines(lines, fields)
+    return None if traits is None else (method, target, fields, traits)  # type: ignore[return-value]
 
 
-def _judge_lines(lines: list[bytes], fields: list[tuple[bytes, bytes] | None]) -> bool:
-    """Put in the fields that aren't known. Return whether their lines are those of a plain head."""
+def _judge_lines(lines: list[bytes], fields: list[tuple[bytes, bytes] | None]) -> Traits | None:
+    """Put in the fields that aren't known. Return what they say; None if their lines aren't those of a plain head."""
+    length = -1
+    persists = True
     for index, field in enumerate(fields):
-        if field is None:
-            line = lines[index + 1]
+        if field is not None:
+            continue
+        line = lines[index + 1]
+        deciding = _deciding_lines.get(line)
+        if deciding is None:
             received, colon, value = line.partition(b":")
             name = _names[received]
-            if not (name and colon) or len(value.translate(None, CONTROLS)) != len(value):
-                return False
-            # RFC 9112, section 5.1: white space around a value isn't part of it.
-            fields[index] = known = name, value.strip(b" \t")
-            if name in _STEADY and len(_field_lines) < _CACHED_LINES and len(line) <= _CACHED_LINE_LENGTH:
-                _field_lines[line] = known
-    return True
+            if name:
+                if not colon or len(value.translate(None, CONTROLS)) != len(value):
+                    return None
+                # RFC 9112, section 5.1: white space around a value isn't part of it.
+                fields[index] = known = name, value.strip(b" \t")
+                if name in _STEADY and len(_field_lines) < _CACHED_LINES and len(line) <= _CACHED_LINE_LENGTH:
+                    _field_lines[line] = known
+                continue
+            deciding = _judged_deciding_line(line)
+            if deciding is None:
+                return None
+        fields[index], declared = deciding
+        if declared < 0:
+            persists = False
+        elif length >= 0:
+            return None
+        else:
+            length = declared
+    if length > 0 and len(dict(fields)) != len(fields):  # type: ignore[arg-type]
+        return None
+    return _traits[max(length, 0), persists]
+
+
+def _judged_deciding_line(line: bytes) -> tuple[tuple[bytes, bytes], int] | None:
+    match = _match_deciding(line)
+    if match is None:
+        return None
+    digits = match[1]
+    deciding = ((b"connection", b"close"), -1) if digits is None else ((b"content-length", digits), int(digits))
+    if len(_deciding_lines) < _CACHED_LINES:
+        _deciding_lines[line] = deciding
+    return deciding
 
 
 def _judged_request_line(line: bytes) -> tuple[str, bytes] | None:

@@ -31,14 +31,16 @@ class FieldParser(Protocol):
 class RequestSink(Protocol):
     """Who is told of requests: the connection."""
 
-    def request_received(self, method: str, target: bytes, traits: Traits, fields: list[tuple[bytes, bytes]]) -> None:
-        """A request head is there."""
+    def request_received(
+        self, method: str, target: bytes, traits: Traits, fields: list[tuple[bytes, bytes]], content: bytes = b""
+    ) -> None:
+        """A request head is there; and all its content, if that came with it and isn't empty."""
 
     def body_received(self, data: bytes) -> None:
         """Content of its body came; never empty."""
 
     def body_ended(self) -> None:
-        """Its body is complete. Not told of a request without one (`traits.length == 0`)."""
+        """Its body is complete. Not told of a request without one (`traits.length == 0`), or with all its content."""
 
     def input_waits(self) -> None:
         """Bytes came that must wait for `resume`: reading should pause."""
@@ -64,7 +66,9 @@ _HEAD, _BODY, _ANSWER, _NOTHING = Reading.HEAD, Reading.BODY, Reading.ANSWER, Re
 class _Nobody:
     """The sink of a reader that was released: it is told nothing any more."""
 
-    def request_received(self, method: str, target: bytes, traits: Traits, fields: list[tuple[bytes, bytes]]) -> None:
+    def request_received(
+        self, method: str, target: bytes, traits: Traits, fields: list[tuple[bytes, bytes]], content: bytes = b""
+    ) -> None:
         """See RequestSink."""
 
     def body_received(self, data: bytes) -> None:
@@ -142,20 +146,19 @@ class RequestReader:
             RequestError: a request must be refused; the reader then drops whatever still comes.
         """
         try:
-            # The usual case first: one whole plain head, and nothing else.
-            if (
-                self.state is _HEAD
-                and not self._buffer
-                and len(data) <= self._plain_size
-                and data.endswith(END_OF_HEAD)
-            ):
-                plain = read_plain(data, self._most_fields)
+            # The usual case first: one whole plain head, and at most its content.
+            if self.state is _HEAD and not self._buffer:
+                end = len(data) if data.endswith(END_OF_HEAD) else data.find(END_OF_HEAD) + 4
+                plain = read_plain(data[:end], self._most_fields) if 4 <= end <= self._plain_size else None
                 if plain is not None:
-                    self.state = _ANSWER
-                    self._empty_lines = _EMPTY_LINES
-                    method, target, fields = plain
-                    self._sink.request_received(method, target, PLAIN, fields)
-                    return
+                    method, target, fields, traits = plain
+                    if traits is PLAIN and end == len(data):
+                        self.state = _ANSWER
+                        self._empty_lines = _EMPTY_LINES
+                        self._sink.request_received(method, target, PLAIN, fields)
+                        return
+                    if self._take_plain(method, target, fields, traits, data[end:]):
+                        return
             self._feed(data)
         except RequestError:
             self.stop()
@@ -227,10 +230,31 @@ class RequestReader:
         self._head_received(data[:end])
         return True
 
+    def _take_plain(
+        self, method: str, target: bytes, fields: list[tuple[bytes, bytes]], traits: Traits, rest: bytes
+    ) -> bool:
+        """Take a plain head and what came behind it. Return False if that isn't its content, or is too much."""
+        length = traits.length
+        if len(rest) > length or (self._limits.body is not None and length > self._limits.body):
+            return False
+        if len(rest) == length:
+            self._head_taken(traits, 0)
+            self._sink.request_received(method, target, traits, fields, rest)
+        else:
+            self._head_taken(traits, length)
+            self._sink.request_received(method, target, traits, fields)
+            if rest:
+                self._feed(rest)
+        return True
+
     def _head_received(self, data: bytes) -> None:
         method, target, start, traits = judge_head(data, self._limits)
-        length = traits.length
         fields = self._parser.parse_fields(data, start)
+        self._head_taken(traits, traits.length)
+        self._sink.request_received(method, target, traits, fields)
+
+    def _head_taken(self, traits: Traits, length: int) -> None:
+        """Expect what must follow a head: octets of its body, or CHUNKED."""
         self._empty_lines = _EMPTY_LINES
         if not traits.keep_alive:
             self._last = True
@@ -243,7 +267,6 @@ class RequestReader:
                 ChunkedReader(self._limits.head, self._limits.body) if length == CHUNKED else LengthReader(length)
             )
             self._answered = False
-        self._sink.request_received(method, target, traits, fields)
 
     def _read_body(self) -> None:
         body = self._body

@@ -36,10 +36,14 @@ class RecordingSink:
     on_request: Callable[[], object] | None = None
     on_end: Callable[[], object] | None = None
 
-    def request_received(self, method: str, target: bytes, traits: Traits, fields: list[tuple[bytes, bytes]]) -> None:
+    def request_received(
+        self, method: str, target: bytes, traits: Traits, fields: list[tuple[bytes, bytes]], content: bytes = b""
+    ) -> None:
         if target[:1] != b"/" and target != b"*":
             split_absolute(target)  # as the connection does
-        self.requests.append(Received(method, target, traits, list(fields), ended=traits.length == 0))
+        assert len(content) in (0, traits.length)
+        ended = traits.length == len(content)
+        self.requests.append(Received(method, target, traits, list(fields), content, ended))
         if self.on_request is not None:
             self.on_request()
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from monoceros.errors import RequestError
-from monoceros.wire.framing import END_OF_HEAD, PLAIN, judge_head
+from monoceros.wire.framing import END_OF_HEAD, judge_head
 from monoceros.wire.h11_parser import H11Parser
 from monoceros.wire.httptools_parser import HttptoolsParser
 from monoceros.wire.plain import read_plain
@@ -38,7 +38,16 @@ FIELDS = [
     *[b"Proxy-Connection: close", b"Proxy-Connection: upgrade", b"Keep-Alive: 5", b"TE: trailers", b"Trailer: X"],
     *[b"Upgrade: websocket", b"Upgrade: h2c", b"Upgrade-Insecure-Requests: 1", b"HTTP2-Settings: AA"],
     *[b"Expect: 100-continue", b"Expect: 100-Continue ", b"Expect: x", b"Expected: x"],
-    *[b"Content-Length: 0", b"Content-Length: 3", b"content-length: 03 ", b"Content-Length: -3", b"Content_Length: 3"],
+    *[
+        b"Content-Type: a/b",
+        b"content-type: c/d",
+        b"Content-Length: 0",
+        *[b"Content-Length: 3"] * 3,
+        b"content-length: 03 ",
+        b"Content-Length: -3",
+        b"Content_Length: 3",
+    ],
+    *[b"Content-Length: 10000000000000000000", b"content-length: 3"],
     *[b"Transfer-Encoding: chunked", b"transfer-encoding: Chunked", b"Transfer-Encoding: gzip, chunked", b"TE : x"],
     *[b" folded", b"", b"no colon", b": y"],
 ]
@@ -82,15 +91,17 @@ def heads(seed: int) -> Iterator[bytes]:
 
 @pytest.mark.parametrize("seed", range(2))
 def test_what_is_matched_as_plain_is_judged_the_same(seed: int) -> None:
-    plain = 0
+    plain = framed = 0
     for data in heads(seed):
         read = read_plain(data, LIMITS.fields) if data.endswith(END_OF_HEAD) else None
         if read is not None:
             plain += 1
             method, target, start, traits = judge_head(data, LIMITS)
-            assert (*read[:2], PLAIN) == (method, target, traits), data
+            assert (*read[:2], read[3]) == (method, target, traits), data
+            framed += traits.length > 0
             assert data[start - 2 : start] == b"\r\n"
     assert plain > HEADS / 40
+    assert framed > HEADS / 400
 
 
 @pytest.mark.parametrize("seed", range(2))

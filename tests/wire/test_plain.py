@@ -13,14 +13,18 @@ from tests.doubles.requests import LIMITS
 HOST = b"Host: a\r\n"
 
 
+CACHES = (plain._names, plain._request_lines, plain._host_lines, plain._field_lines, plain._deciding_lines)
+
+
 @pytest.fixture(autouse=True)
 def _caches() -> Iterator[None]:
     """What a test leaves in the caches is taken out again, and what was in them put back."""
-    caches: list[dict[bytes, Any]] = [plain._names, plain._request_lines, plain._host_lines, plain._field_lines]
+    caches: list[dict[Any, Any]] = [*CACHES, plain._traits]
     before = [cache.copy() for cache in caches]
     for cache in caches:
         cache.clear()
     plain._field_lines[b"Connection: keep-alive"] = (b"connection", b"keep-alive")
+    plain._traits[0, True] = PLAIN
     yield
     for cache, content in zip(caches, before, strict=True):
         cache.clear()
@@ -42,8 +46,35 @@ def head(*fields: bytes, line: bytes = b"GET / HTTP/1.1", host: bytes = HOST) ->
 )
 def test_usual_heads_are_plain(data: bytes) -> None:
     for _ in range(2):  # judged, and remembered
-        assert read_plain(data, 100)
+        read = read_plain(data, 100)
+        assert read
+        assert read[3] is PLAIN
     assert judge_head(data, LIMITS).traits == PLAIN
+
+
+@pytest.mark.parametrize("method", [b"GET", b"POST", b"PUT", b"PATCH"])
+@pytest.mark.parametrize(
+    ("fields", "length", "persists"),
+    [
+        ([b"Content-Length: 0"], 0, True),
+        ([b"content-length: 12", b"Content-Type: a/b"], 12, True),
+        ([b"X: y", b"Content-Length: 999999999999999999", b"Connection: keep-alive"], 10**18 - 1, True),
+        ([b"connection: close"], 0, False),
+        ([b"Connection: close", b"Connection: keep-alive", b"Connection: close"], 0, False),
+        ([b"Connection: close", b"Content-Length: 7"], 7, False),
+        ([b"Content-Length: 0", b"X: y", b"X: y"], 0, True),
+    ],
+)
+def test_a_plain_head_may_declare_content_and_that_the_connection_closes(
+    method: bytes, fields: list[bytes], length: int, persists: bool
+) -> None:
+    data = head(*fields, line=method + b" / HTTP/1.1")
+    for _ in range(2):
+        read = read_plain(data, 100)
+        assert read
+        assert read[0] == method.decode()
+        assert read[3] == ("1.1", length, persists, False, False)
+    assert judge_head(data, LIMITS).traits == ("1.1", length, persists, False, False)
 
 
 @pytest.mark.parametrize(
@@ -61,14 +92,29 @@ def test_usual_heads_are_plain(data: bytes) -> None:
         head(host=b"Host: a\r\n\r\n"),
         head(b"host: b"),
         head(b"Host: a"),
-        head(b"Connection: close"),
+        head(b"Connection: close "),
         head(b"CONNECTION: close"),
         head(b"Connection: keep-alive, close"),
         head(b"Connection: Keep-Alive"),
         head(b"Expect: keep-alive"),
         head(b"Proxy-Connection: close"),
         head(b"Upgrade: x"),
-        head(b"Content-Length: 1"),
+        head(b"Content-Length: 01"),
+        head(b"Content-Length: +1"),
+        head(b"Content-Length: 1 "),
+        head(b"Content-Length:1"),
+        head(b"Content-Length: 1, 1"),
+        head(b"Content-Length: \xd9\xa1"),
+        head(b"Content-Length: 1000000000000000000"),
+        head(b"Content-Length: "),
+        head(b"CONTENT-LENGTH: 1"),
+        head(b"Content-Length: 1", b"Content-Length: 1"),
+        head(b"Content-Length: 0", b"Content-Length: 0"),
+        head(b"Content-Length: 0", b"content-length: 1"),
+        head(b"Content-Length: 1", b"Transfer-Encoding: chunked"),
+        head(b"Content-Length: 1", b"Expect: 100-continue"),
+        head(b"Content-Length: 1", b"Content-Type: a", b"Content-Type: b"),
+        head(b"Content-Length: 1", b"X: a", b"x: b"),
         head(b"Content_Length: 1"),
         head(b"content--length: 1"),
         head(b"transfer-Encoding: chunked"),
@@ -103,12 +149,6 @@ def test_a_name_that_could_be_taken_for_another_is_not_plain(name: bytes) -> Non
     assert read_plain(head(name + b": y"), 100) is None
 
 
-@pytest.mark.parametrize("method", [b"POST", b"PUT", b"PATCH"])
-def test_a_method_that_brings_content_is_not_plain(method: bytes) -> None:
-    """Its head mostly has a length, and would be looked at twice."""
-    assert read_plain(head(line=method + b" / HTTP/1.1"), 100) is None
-
-
 def test_fields_come_in_order_with_names_in_lower_case_and_values_as_they_are() -> None:
     """RFC 9110, sections 5.1 and 5.3; RFC 9112, section 5.1: white space around a value isn't part of it."""
     data = head(b"X-B: C\tD", b"x-b:\xff", b"Accept: \t */*", b"ACCEPT:* ", b"x-b: \t", line=b"HEAD /a?b=c HTTP/1.1")
@@ -121,7 +161,7 @@ def test_fields_come_in_order_with_names_in_lower_case_and_values_as_they_are() 
         (b"x-b", b""),
     ]
     for _ in range(2):
-        assert read_plain(data, 100) == ("HEAD", b"/a?b=c", fields)
+        assert read_plain(data, 100) == ("HEAD", b"/a?b=c", fields, PLAIN)
 
 
 def test_a_list_of_fields_is_nobody_elses() -> None:
@@ -129,7 +169,7 @@ def test_a_list_of_fields_is_nobody_elses() -> None:
     first, second = read_plain(head(), 100), read_plain(head(), 100)
     assert first is not None
     first[2].clear()
-    assert second == ("GET", b"/", [(b"host", b"a")])
+    assert second == ("GET", b"/", [(b"host", b"a")], PLAIN)
 
 
 def test_more_fields_than_may_be_are_not_plain() -> None:
@@ -164,8 +204,12 @@ def test_no_peer_can_make_the_caches_grow_without_end() -> None:
             "GET",
             b"/%d" % number,
             [(b"host", b"a%d" % number), (b"accept", b"%d" % number), (b"x-%d" % number, b"")],
+            PLAIN,
         )
-    for cache in (plain._names, plain._request_lines, plain._host_lines, plain._field_lines):
+        read = read_plain(head(b"Content-Length: %d" % number), 100)
+        assert read
+        assert read[3].length == number
+    for cache in (*CACHES, plain._traits):
         assert len(cache) == 1024
 
 

@@ -45,6 +45,30 @@ def test_a_plain_head_alone_has_the_traits_of_all_plain_heads(parser: str) -> No
     assert sink.requests[0].fields == [(b"host", b"a")]
 
 
+def test_content_that_comes_with_its_plain_head_is_told_of_with_it(parser: str) -> None:
+    reader, sink = reading(parser)
+    sink.on_end = lambda: pytest.fail("told of twice")
+    for _ in range(2):
+        reader.feed(POST)
+        assert sink.requests[-1].body == b"hello"
+        assert sink.requests[-1].ended
+        assert reader.state is Reading.ANSWER
+        reader.resume()
+        assert reader.idle
+
+
+def test_content_may_look_like_the_end_of_a_head_or_like_a_head(parser: str) -> None:
+    """RFC 9112, section 6: where content ends, its length says."""
+    for content in (b"\r\n\r\n", GET, b"x" + GET, POST):
+        head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(content)
+        for data, count in ((head + content, 1), (head + content + GET, 2), (head + content + POST + GET, 3)):
+            for pieces in [(data,), *two_way_cuts(data)]:
+                held = Conversation(PARSERS[parser]()).send(pieces)
+                assert held.refusal is None
+                assert held.sink.requests[0].body == content
+                assert len(held.sink.requests) == count
+
+
 def test_a_plain_head_is_measured_where_a_limit_is_small(parser: str) -> None:
     """RFC 6585, section 5."""
     reader, _ = reading(parser, RequestLimits(fields=1))
