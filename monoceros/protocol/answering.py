@@ -68,13 +68,17 @@ class Answering(Connection):
         context = self._context
         traits = self._traits
         method = self._method
-        usual = traits is PLAIN or (traits.keep_alive and traits.http_version == "1.1" and not self._is_special())
-        if usual and not more and method != "HEAD" and context.lasting and len(body) <= COPIED:
-            response = None if self._closing else encode_whole(status, headers, context.defaults, body)
+        persists = traits.keep_alive
+        usual = traits is PLAIN or (traits.http_version == "1.1" and not self._is_special())
+        if usual and not more and method != "HEAD" and len(body) <= COPIED and (context.lasting or not persists):
+            response = (
+                None if self._closing else encode_whole(status, headers, context.defaults, body, persists=persists)
+            )
             if response is not None:
                 if context.access_log is not None:
                     self._log(status)
                 self._transport.write(response)
+                self._closing = not persists
                 self._answered()
                 return None
         head, length, chunked, self._closing = encode_head(
@@ -82,7 +86,7 @@ class Answering(Connection):
             headers,
             context.defaults,
             None if more else len(body),
-            traits.keep_alive and self._may_persist(),
+            persists and self._may_persist(),
             traits.http_version == "1.1",
             method == "HEAD",
         )

@@ -9,9 +9,10 @@ import errno
 import logging
 import select
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from socket import socket
+from typing import Any
 
 from monoceros.errors import RequestError
 from monoceros.protocol.complaints import Complaints, Kind
@@ -78,7 +79,7 @@ class Acceptor:
         self._held = held
         self._relieve = relieve
         # In the order in which they came, with the second of it.
-        self._opening: dict[asyncio.Task[None], int] = {}
+        self._opening: dict[asyncio.Task[Any], tuple[socket, int]] = {}
         self._seconds = 0
         self._accepting = False
         self._exhausted = False
@@ -182,15 +183,35 @@ class Acceptor:
                 self._accept_failed(exc)
                 return
             connection.setblocking(False)
-            task = self._loop.create_task(self._open(connection, address))
-            self._opening[task] = self._seconds
-            task.add_done_callback(partial(self._opened, connection))
+            # Made without the detour over the loop, and by itself if there is nothing to wait for: a connection that
+            # serves one request costs little more than its opening.
+            if self._tls is None and self._proxied is None:
+                opening: Coroutine[Any, Any, object] = self._loop.connect_accepted_socket(
+                    self._make_protocol, connection
+                )
+            else:
+                opening = self._open(connection, address)
+            task: asyncio.Task[Any] = asyncio.Task(opening, loop=self._loop, name="opening")
+            self._opening[task] = connection, self._seconds
+            task.add_done_callback(self._opened)
 
-    def _opened(self, connection: socket, task: "asyncio.Task[None]") -> None:
+    def _opened(self, task: "asyncio.Task[Any]") -> None:
+        connection, _ = self._opening.pop(task)
         if task.cancelled():
             connection.close()  # it may not have become a transport's, which would close it
-        self._opening.pop(task, None)
+        elif (exc := task.exception()) is not None:
+            self._not_opened(connection, exc)
         self.make_room()
+
+    def _not_opened(self, connection: socket, exc: BaseException) -> None:
+        connection.close()
+        if isinstance(exc, OSError):
+            # A peer that doesn't finish its TLS handshake: everyday business on an open port.
+            logger.debug("A connection wasn't opened: %s", exc)
+            # In it are frames that have what has it, and the buffers of TLS. Thousands would wait for the collector.
+            exc.__traceback__ = None
+        else:
+            self._loop.call_exception_handler({"message": "A connection wasn't opened", "exception": exc})
 
     def _wait_for_room(self) -> None:
         self.pause()
@@ -205,7 +226,7 @@ class Acceptor:
             return False  # how long somebody waits is counted in ticks
         if self._relieve():
             return True
-        slow = [task for task, second in self._opening.items() if second + PATIENCE <= self._seconds]
+        slow = [task for task, (_, second) in self._opening.items() if second + PATIENCE <= self._seconds]
         for task in slow[: 1 + len(slow) // SHARE]:
             task.cancel()
         self._nobody_goes = not slow
@@ -219,6 +240,7 @@ class Acceptor:
         return bool(poll.poll(0))
 
     async def _open(self, connection: socket, address: object) -> None:
+        """Open a connection that has a PROXY header, or TLS."""
         make_protocol = self._make_protocol
         try:
             if self._proxied is not None:
@@ -236,12 +258,6 @@ class Acceptor:
                 Kind.REFUSED_CONNECTION, "A connection from %s was refused: %s", _named(address), exc.reason
             )
             connection.close()
-        except OSError as exc:
-            # A peer that doesn't finish its TLS handshake: everyday business on an open port.
-            logger.debug("A connection wasn't opened: %s", exc)
-            connection.close()
-            # In it are frames that have what has it, and the buffers of TLS. Thousands would wait for the collector.
-            exc.__traceback__ = None
 
     def _accept_failed(self, exc: OSError) -> None:
         if exc.errno not in _EXHAUSTED:

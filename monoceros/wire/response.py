@@ -35,6 +35,7 @@ _LENGTH = b"content-length: "
 _LENGTH_DIGITS = 18  # as many as `framing` takes from a peer
 _CODING = b"transfer-encoding: "
 _CONNECTION = b"connection: "
+_CLOSE = b"connection: close\r\n\r\n"
 _DATE = b"date: "
 _SERVER = b"server: "
 _WATCHED = frozenset({_LENGTH, _CODING, _CONNECTION, _DATE, _SERVER})
@@ -117,33 +118,38 @@ _lengths = _Lengths()
 
 
 def encode_whole(
-    status: int, headers: Iterable[tuple[bytes, bytes]], defaults: DefaultFields, body: bytes
+    status: int, headers: Iterable[tuple[bytes, bytes]], defaults: DefaultFields, body: bytes, *, persists: bool = True
 ) -> bytes | None:
-    """Return the usual response: all its content is there, and an HTTP/1.1 connection persists.
+    """Return the usual response: all its content is there, and the request was HTTP/1.1.
 
     Arguments:
         status: the status code, 200 to 599.
         headers: the fields of the application; read more than once.
         defaults: those of the server.
         body: the content.
+        persists: the connection does, after it.
 
     Returns:
         Head and content, or None if there is anything unusual about them, which is `encode_head`'s business to judge.
     """
     heads = defaults.heads
-    if len(heads) >= _CACHED_HEADS:  # this application says too many different things for looking to be worth while
-        return _usual_response(status, headers, defaults, body)
-    said = (status, len(body), *headers)
-    try:
-        head = heads.get(said)
-    except (TypeError, ValueError):  # what can't be hashed isn't bytes
-        return None
+    head = said = None
+    if len(heads) < _CACHED_HEADS:  # else this application says too many different things for looking to be worth while
+        said = (status, len(body), *headers)
+        try:
+            head = heads.get(said)
+        except (TypeError, ValueError):  # what can't be hashed isn't bytes
+            return None
     if head is None:
         response = _usual_response(status, headers, defaults, body)
-        if response is not None and len(response) - len(body) <= _CACHED_HEAD_LENGTH:
-            heads[said] = response[: len(response) - len(body)]
-        return response
-    return head + body
+        if response is None:
+            return None
+        head = response[: len(response) - len(body)]
+        if said is not None and len(head) <= _CACHED_HEAD_LENGTH:
+            heads[said] = head
+        if persists:
+            return response
+    return head + body if persists else head[:-2] + _CLOSE + body
 
 
 def _usual_response(

@@ -297,6 +297,31 @@ def test_handshakes_that_take_long_make_room(listener: socket.socket) -> None:
     asyncio.run(asyncio.wait_for(run(), 30))
 
 
+@pytest.mark.parametrize("exc", [RuntimeError("mine"), ConnectionResetError()])
+def test_a_connection_for_which_no_protocol_can_be_made_is_closed_and_makes_room(
+    listener: socket.socket, exc: Exception
+) -> None:
+    def fail() -> asyncio.Protocol:
+        raise exc
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        problems: list[dict[str, Any]] = []
+        loop.set_exception_handler(lambda _, problem: problems.append(problem))
+        acceptor = Acceptor(loop, [listener], fail, complaints=Complaints(), limit=1)
+        acceptor.start()
+        for _ in range(2):
+            with socket.create_connection(listener.getsockname()) as client:
+                client.setblocking(False)
+                assert await loop.sock_recv(client, 1) == b""
+            await turns(lambda: not acceptor.opening)
+        acceptor.pause()
+        # What the network does is everyday business.
+        assert [problem["exception"] for problem in problems] == ([exc] * 2 if isinstance(exc, RuntimeError) else [])
+
+    asyncio.run(asyncio.wait_for(run(), 30))
+
+
 async def turns(condition: Callable[[], object]) -> None:
     while not condition():
         await asyncio.sleep(0)

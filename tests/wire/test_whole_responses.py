@@ -76,6 +76,9 @@ def test_the_short_way_says_what_the_long_way_says_or_nothing() -> None:
             head, *framing = encode_head(200, headers, DEFAULTS, 5, True, True, False)
             assert whole == head + b"hello", headers
             assert framing == [5, False, False]
+            last = encode_head(200, headers, DEFAULTS, 5, False, True, False)
+            assert encode_whole(200, headers, DEFAULTS, b"hello", persists=False) == last[0] + b"hello", headers
+            assert last[1:] == (5, False, True)
         else:
             assert any(
                 type(header) is not tuple or header in UNUSUAL or type(header[1]) is not bytes for header in headers
@@ -100,6 +103,9 @@ def test_heads_are_remembered_with_the_default_fields_they_have_and_in_bounds() 
             assert encode_whole(200, [(b"x-number", b"%d" % number)], defaults, b"x") == (
                 b"HTTP/1.1 200 OK\r\n%bx-number: %d\r\ncontent-length: 1\r\n\r\nx" % (defaults.lines, number)
             )
+            last = encode_whole(200, [(b"x-number", b"%d" % number)], defaults, b"x", persists=False)
+            assert last is not None
+            assert last.endswith(b"\r\nx-number: %d\r\ncontent-length: 1\r\nconnection: close\r\n\r\nx" % number)
         assert len(defaults.heads) == 256
 
 
