@@ -115,10 +115,11 @@ def check(data: bytes) -> None:
     content = b"" if method == "HEAD" or status in (204, 304) else body
     if not chunked and known:
         check_peer(head, content, method, not close or length is not None)
-    encoded = encode_whole(status, fields, DEFAULTS, body)
-    if encoded is not None:  # the usual response: to another method than HEAD, on a connection that persists
-        usual, *_ = encode_head(status, fields, DEFAULTS, len(body), True, True, False)
-        assert encoded == usual + body, "the short way differs"
+    for persists in (True, False):
+        encoded = encode_whole(status, fields, DEFAULTS, body, persists=persists)
+        if encoded is not None:  # the usual response, to another method than HEAD
+            usual, *_ = encode_head(status, fields, DEFAULTS, len(body), persists, True, False)
+            assert encoded == usual + body, "the short way differs"
     check_switch(fields, defaults)
 
 
