@@ -126,6 +126,7 @@ class Context:
         requests: responses completed and sessions ended.
         request_limit: the count at which `limit_reached` is called, once.
         limit_concurrency: how many applications may be at work at once, or None.
+        hand_over: has the kernel take all it can of what a transport holds, for this process is going to end.
         has_vanished: tells whether the peer of a transport has reset the connection, though nothing is read.
         holds_unread: tells whether the peer of a transport has sent what nobody has read yet.
         holds_unsent: tells whether a transport holds what the peer hasn't taken yet.
@@ -148,6 +149,7 @@ class Context:
         "connections",
         "create_task",
         "defaults",
+        "hand_over",
         "has_vanished",
         "head_timeout",
         "holds_unread",
@@ -214,6 +216,7 @@ class Context:
         self.request_limit = NEVER
         self.limit_reached: Callable[[], None] = _do_nothing
         self.limit_concurrency: int | None = None
+        self.hand_over: Callable[[asyncio.Transport], object] = _never
         self.has_vanished: Callable[[asyncio.Transport], bool] = _never
         self.holds_unread: Callable[[asyncio.Transport], bool] = _never
         self.holds_unsent: Callable[[asyncio.Transport], bool] = _buffers

@@ -228,6 +228,8 @@ class HTTP1Connection(Answering):
 
     def begin_drain(self) -> None:
         """If nothing is being served: wait for a request no longer than a connection is kept alive."""
+        if self._context.holds_unsent(self._transport):
+            self._context.hand_over(self._transport)
         if not (self._cycle or self._session or self._closing or self._transport.is_closing()):
             # A browser connects ahead of need: what never sent a request isn't worth the time one would get.
             self.deadline = min(self.deadline, self._context.tick + max(self._context.keep_alive, 2))

@@ -28,7 +28,7 @@ from monoceros.server.pressure import Pressure
 from monoceros.server.proxied import ProxyHeaders
 from monoceros.server.trace import traced
 from monoceros.server.unread import has_vanished, holds_unread
-from monoceros.server.unsent import holds_unsent, unsent
+from monoceros.server.unsent import hand_over, holds_unsent, unsent
 from monoceros.server.witness import Witness, observer_of
 from monoceros.service.descriptors import affordable_connections
 from monoceros.wire.engine import EngineOptions, FrameEngine
@@ -108,6 +108,7 @@ def build_context(
         context.access_log = access_log.log
     context.observer = observer_of(access_log, witness)
     context.websocket_log = _log_websocket
+    context.hand_over = hand_over
     context.has_vanished = has_vanished
     context.holds_unread = holds_unread
     context.holds_unsent = holds_unsent

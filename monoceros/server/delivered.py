@@ -37,7 +37,7 @@ def delivered(transport: asyncio.Transport) -> int | None:
     if len(info) < _STATE_TO_ACKNOWLEDGED.size:
         return None
     state, acknowledged = _STATE_TO_ACKNOWLEDGED.unpack(info)
-    if not acknowledged:
+    if not acknowledged and state != _CLOSED:
         return None  # a kernel that doesn't count them: who sent a request has acknowledged something by now
     in_kernel = 0 if state == _CLOSED else queued(transport, termios.TIOCOUTQ)
     return int(acknowledged) + in_kernel

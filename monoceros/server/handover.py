@@ -12,6 +12,7 @@ from functools import partial
 from socket import SO_ACCEPTCONN, SOL_SOCKET, socket
 
 from monoceros.server.acceptor import Acceptor
+from monoceros.server.unsent import bound_unsent
 
 logger = logging.getLogger("monoceros.error")
 
@@ -23,6 +24,7 @@ def listen(sock: socket, backlog: int) -> None:
         OSError: it can't be listened on.
     """
     sock.setblocking(False)
+    bound_unsent(sock)
     if not sock.getsockopt(SOL_SOCKET, SO_ACCEPTCONN):
         sock.listen(backlog)
 

@@ -348,15 +348,12 @@ class Server(Steered):
 
     def _listen(self, sockets: list[socket] | None) -> None:
         self._bound_here = sockets is None
-        if sockets is not None:
-            for sock in sockets:
-                listen(sock, self.config.backlog)
-            self._sockets = sockets
-            return
         try:
-            self._sockets = self.config.open_listeners()
+            self._sockets = self.config.open_listeners() if sockets is None else sockets
         except StartupError as exc:
             raise StartupError(str(exc)) from None  # its traceback would show the user nothing of theirs
+        for sock in self._sockets:
+            listen(sock, self.config.backlog)
 
     def _close_sockets(self) -> None:
         for acceptor in self.servers:

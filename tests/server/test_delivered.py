@@ -138,7 +138,9 @@ def test_who_leaves_in_the_middle_of_one_large_write_is_told_with_what_it_got(lo
     with witnessed(loop_name) as (served, ended):
         client = served.connect()
         client.sendall(f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
-        got = len(client.recv(1_000_000, socket.MSG_WAITALL))
+        got = 0
+        while got < 1_000_000:  # a socket with a time-out gives what there is, whatever is asked for
+            got += len(client.recv(65536))
         assert ended == []
         reset(client)
         until(lambda: ended, "the end of the request")

@@ -3,14 +3,15 @@
 import asyncio
 import contextlib
 import socket
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from monoceros.asgi import Receive, Scope, Send
-from monoceros.server.unsent import holds_unsent
+from monoceros.server.unsent import MOST_UNSENT, holds_unsent
 from tests.doubles.certificates import Pair
 from tests.doubles.served import Served, read_answer, serving, until
 
@@ -38,6 +39,11 @@ async def answer(scope: Scope, receive: Receive, send: Send) -> None:
 
 def ask(sock: socket.socket, path: str) -> None:
     sock.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+
+
+def until_some(look: Callable[[], list[Any]]) -> list[Any]:
+    until(look, "there is one")
+    return look()
 
 
 def stop(served: Served) -> float:
@@ -78,3 +84,20 @@ def test_a_response_that_the_peer_still_reads_is_known_of(served: Served, pair: 
         seen.append(read_answer(sock)[1])
         until(lambda: not holds_unsent(transport), "the response is read")
     assert seen == [BIG]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has accepted connections inherit the option")
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_the_kernel_holds_little_for_a_client_that_does_not_read_until_the_process_is_to_end(loop: str) -> None:
+    """What it holds then is delivered also when the process is gone."""
+    with serving(answer, loop=loop) as served, served.connect() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        ask(sock, "/big")
+        (connection,) = until_some(lambda: list(served.server.server_state.connections))
+        transport = connection._transport
+        until(lambda: transport.get_write_buffer_size(), "the kernel takes no more")
+        held = len(BIG) - transport.get_write_buffer_size()
+        assert held < 4 * MOST_UNSENT
+        served.server.drain()
+        until(lambda: len(BIG) - transport.get_write_buffer_size() > 2 * held, "it takes more")
+        served.server.force_exit = True
