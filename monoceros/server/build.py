@@ -208,6 +208,15 @@ def check(config: Config) -> None:
     build_proxy_headers(config)
 
 
+def provide_parser(config: Config) -> None:
+    """Import the parser of a Config, which needn't be loaded.
+
+    Raises:
+        StartupError: its library isn't installed.
+    """
+    _parser_maker(config.http)
+
+
 def _field_policy(config: Config) -> FieldPolicy:
     hops = TrustedHops(config.forwarded_allow_ips)
     return FieldPolicy(

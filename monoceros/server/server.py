@@ -26,7 +26,7 @@ from monoceros.protocol.context import Context
 from monoceros.protocol.http1 import HTTP1Connection
 from monoceros.resources import listeners
 from monoceros.server.build import application_of, build_acceptor, build_context, build_proxy_headers
-from monoceros.server.collector import settle
+from monoceros.server.collector import ease, settle_soon
 from monoceros.server.drain import CANCELLED, Drain
 from monoceros.server.foreign import Guests, ServerState
 from monoceros.server.handover import listen
@@ -140,6 +140,7 @@ class Server(Steered):
 
     def _run_loop(self, sockets: list[socket] | None, served: Callable[[], object] = lambda: None) -> None:
         """Serve in a new loop. `served` is called when that is over, before the loop waits for threads and closes."""
+        ease()
         with asyncio.Runner(loop_factory=self.config.get_loop_factory()) as runner:
             try:
                 runner.run(self._serve(sockets, own_process=True))
@@ -160,7 +161,7 @@ class Server(Steered):
             asyncio.current_task().uncancel()  # type: ignore[union-attr]
         if self.started:
             if own_process:
-                settle()
+                settle_soon(asyncio.get_running_loop(), lambda: bool(self.server_state.tasks))
             assert self._wake is not None
             try:
                 while not self._should_exit:

@@ -1,6 +1,6 @@
 """The master's loop: sleep until something happens or a deadline comes, ask the policy, do what it says.
 
-It may not know asyncio, the protocols, the server or the application, and it decides nothing: see `policy`. The rules
+It may not name asyncio, the protocols, the server or the application, and it decides nothing: see `policy`. The rules
 it keeps: it waits in its selector and nowhere else, so that a signal acts at once whatever is going on; and it holds
 the listening sockets as long as it serves, so that a connection waits, and is not refused, while workers come and go.
 """
@@ -35,7 +35,7 @@ from monoceros.supervisor.reload import displayed
 from monoceros.supervisor.rules import LONGEST_TRIAL
 from monoceros.supervisor.signals import DUMP_SIGNAL, Interrupted, SignalQueue, name_of
 from monoceros.supervisor.start import Start
-from monoceros.supervisor.worker import preload
+from monoceros.supervisor.worker import preload, provide
 
 logger = logging.getLogger("monoceros.error")
 
@@ -107,6 +107,8 @@ class Arbiter:
                 if config.should_reload and not self._nursery.start_watcher(config):
                     return EXIT_STARTUP
                 code = self._preload() if config.preload else 0
+                if not config.preload:
+                    provide(config)
                 if self._luggage.passengers:
                     self._announcer.end_absence()
                 reports.threads_at_fork()

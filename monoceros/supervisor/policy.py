@@ -3,7 +3,8 @@
 It may not know processes, pipes, signals, clocks or logs: the same events at the same times give the same actions, so
 every rule below is tested as a table. The rules:
 
-  * Every slot has a worker that serves or is about to. A slot never starts twice within a second, and one whose workers
+  * Every slot has a worker that serves or is about to; at the very start, those the CPUs are enough for come first, so
+    that one is ready soon. A slot never starts twice within a second, and one whose workers
     keep dying waits longer each time.
   * A worker that has to be replaced serves until its replacement is ready. One replacement at a time.
   * A master whose first workers all fail to start gives up. Once one worker has served, failures only back off; and a
@@ -24,6 +25,7 @@ from monoceros.supervisor.handle import Handle, State
 from monoceros.supervisor.renewal import Renewal
 from monoceros.supervisor.rules import (
     DRAIN_MARGIN,
+    HEAD_START,
     LAST_MOMENT,
     LONGEST_WAIT,
     RELOAD_PATIENCE,
@@ -313,6 +315,9 @@ class Policy:
         if slot.failures and not self._ever_ready:
             return math.inf  # let the others show first whether the application can start at all
         moment = slot.not_before
+        starting = self.fleet.in_state(State.STARTING)
+        if not self._ever_ready and len(starting) >= self.rules.first:
+            moment = max(moment, starting[0].since + HEAD_START)
         if self.rules.reload:
             here = [handle for handle in self.fleet.workers.values() if handle.slot == slot.number]
             moment = max([moment, *(handle.since + RELOAD_PATIENCE for handle in here if not handle.in_service)])

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from monoceros.config import Config
 from monoceros.errors import UsageError
+from monoceros.service import cpus
 from monoceros.supervisor import reports
 from monoceros.supervisor.luggage import entered
 from monoceros.supervisor.rules import Rules
@@ -54,6 +55,7 @@ def rules_of(config: Config, *, fresh: bool = False) -> Rules:
         fresh=fresh,
         in_place=os.getpid() == 1,
         own_listeners=config.reuse_port,
+        first=cpus.usable_cpus(),
     )
 
 

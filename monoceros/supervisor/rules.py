@@ -1,9 +1,11 @@
 """The options and the numbers that the policy decides by. Data only."""
 
+import math
 from dataclasses import dataclass
 from enum import Enum, IntEnum, auto
 
 SPACING = 1.0  # seconds between two starts of one slot
+HEAD_START = 1.0  # seconds for which the first workers of all have the CPUs to themselves, if none is ready before
 LONGEST_WAIT = 30.0  # seconds, where the doubling of the back-off ends
 STEADY = 10.0  # seconds of service after which a death is the first of its kind again
 DRAIN_MARGIN = 5.0  # seconds past the graceful timeout: the worker ends its requests by itself first, then its lifespan
@@ -48,6 +50,8 @@ class Rules:
         fresh: whether new code takes a new master, because the application is in this one's memory.
         in_place: whether an upgrade can't have a second master beside this one (PID 1 of a container).
         own_listeners: whether each slot has listeners of its own (SO_REUSEPORT).
+        first: how many workers are started before one is ready: where more import at once than there are CPUs, all of
+            them get ready late.
     """
 
     workers: int = 1
@@ -59,3 +63,4 @@ class Rules:
     fresh: bool = False
     in_place: bool = False
     own_listeners: bool = False
+    first: float = math.inf

@@ -5,6 +5,7 @@ disk. Two threads stand beside the event loop's: one beats while nothing else do
 The rule it keeps: a worker whose master is gone serves what it has and leaves. Nobody is orphaned.
 """
 
+import contextlib
 import gc
 import logging
 import math
@@ -21,6 +22,7 @@ from typing import Any, Protocol
 from monoceros.config import Config
 from monoceros.errors import EXIT_STARTUP, StartupError, UsageError
 from monoceros.logs.reopen import reopen_log_files
+from monoceros.resources.loops import loop_factory
 from monoceros.service import identity
 from monoceros.service.memory import resident_memory
 from monoceros.service.title import set_title
@@ -253,7 +255,7 @@ class Orders:
 
 
 def make_server(config: Config) -> WorkerServer:
-    """The real server. Imported only here, after the fork, so that the master stays small and without threads."""
+    """The real server."""
     from monoceros.server.server import Server
 
     return Server(config)
@@ -275,6 +277,31 @@ def stacks_of(frame: FrameType | None, server: WorkerServer) -> str:
     return describe_stacks(frame, server.loop)
 
 
+def provide(config: Config) -> None:
+    """Import in the master what workers need besides the application, once for all of them.
+
+    Not the libraries of WebSocket: an application may use them, too, part by part, and after a reload it shall find all
+    parts as they are on disk. What can't be imported, the workers complain of.
+
+    Arguments:
+        config: the options, not loaded.
+    """
+    from monoceros.server.build import provide_parser
+
+    make_server(config)
+    with contextlib.suppress(StartupError, UsageError):
+        provide_parser(config)
+        if ":" not in config.loop:
+            loop_factory(config.loop)
+    share()
+
+
+def share() -> None:
+    """Leave what the master has made out of collections, so that the workers write to none of its pages."""
+    gc.collect()
+    gc.freeze()
+
+
 def preload(config: Config) -> None:
     """Import the application and the server in the master, for --preload; what is there is left out of collections.
 
@@ -294,8 +321,7 @@ def preload(config: Config) -> None:
         make_server(config)
     finally:
         gc.enable()
-    gc.collect()
-    gc.freeze()
+    share()
 
 
 def work(assignment: Assignment, line: Channel, make_server: Callable[[Config], WorkerServer] = make_server) -> int:

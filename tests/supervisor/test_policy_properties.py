@@ -4,6 +4,7 @@ A worker of this world may get ready, hang, ask to be replaced, leave, die, do a
 After every step each rule is looked at, against what the world itself has seen, not what the policy remembers.
 """
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -51,6 +52,7 @@ rules_drawn = st.builds(
     fresh=st.sampled_from([False, False, True]),
     in_place=st.booleans(),
     own_listeners=st.booleans(),
+    first=st.sampled_from([1, 2, math.inf]),
 )
 adopted_drawn = st.lists(st.integers(1, 5), max_size=3)  # the slots of a former master's workers
 

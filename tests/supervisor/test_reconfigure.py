@@ -74,7 +74,7 @@ def test_no_limit_is_infinite() -> None:
 def test_the_rules_are_the_options() -> None:
     rules = rules_of(config(workers=3, drain_delay=4, reuse_port=True), fresh=True)
     assert (rules.workers, rules.drain_delay, rules.own_listeners, rules.fresh) == (3, 4, True, True)
-    assert (rules.reload, rules.in_place) == (False, False)
+    assert (rules.reload, rules.in_place, rules.first) == (False, False, 64)
 
 
 def test_under_reload_there_is_one_worker_and_no_deadline_but_the_drains(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,5 +1,7 @@
 """The child's two sides: what it reports, and whom it obeys. Its whole life is tested in tests/process."""
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -173,3 +175,29 @@ def test_a_dead_master_makes_no_report_fail() -> None:
     reporter.server_ready()
     reporter.limit_reached("")
     line.close()
+
+
+PROVIDING = """
+import gc, sys
+from monoceros.config import Config
+from monoceros.supervisor.worker import provide
+sys.modules[{missing!r}] = None
+provide(Config("nowhere:app", http={http!r}, loop={loop!r}, log_config=None))
+print(bool(gc.get_freeze_count()), *(name for name in {names} if sys.modules.get(name)))
+"""
+
+
+def provided(names: list[str], *, missing: str = "", http: str = "auto", loop: str = "auto") -> str:
+    """What of these modules is in a master that has provided for its workers."""
+    program = PROVIDING.format(missing=missing, http=http, loop=loop, names=names)
+    return subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_a_master_has_for_its_workers_what_each_of_them_needs_and_nothing_of_the_applications() -> None:
+    names = ["monoceros.server.server", "httptools", "uvloop", "websockets", "nowhere"]
+    assert provided(names) == "True monoceros.server.server httptools uvloop"
+
+
+@pytest.mark.parametrize("options", [{"http": "httptools", "missing": "httptools"}, {"loop": "nowhere:make_loop"}])
+def test_what_a_master_cannot_provide_is_left_to_its_workers(options: dict[str, str]) -> None:
+    assert provided(["monoceros.server.server", "httptools", "nowhere"], **options).startswith("True monoceros.server")
