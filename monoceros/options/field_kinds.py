@@ -15,6 +15,8 @@ _FIELD_VALUE = re.compile(r"[^\x00-\x08\x0A-\x1F\x7F]*")
 
 # A second one beside the server's own makes two responses of one (RFC 9112, section 6.3).
 _FRAMING = frozenset({"content-length", "transfer-encoding"})
+# What these say, the server decides for each response (RFC 9110, section 7.6.1).
+_CONNECTION = frozenset({"connection", "keep-alive", "upgrade"})
 
 
 def fields() -> Kind:
@@ -64,6 +66,8 @@ def _sendable(given: object) -> tuple[str, str]:
     name, value = _field(given)
     if name.lower() in _FRAMING:
         raise Refused(f"{name} can't be sent with every response: the server says how long each is")
+    if name.lower() in _CONNECTION:
+        raise Refused(f"{name} can't be sent with every response: the server says which connection persists")
     return name, value
 
 

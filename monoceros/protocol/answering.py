@@ -206,8 +206,9 @@ class Answering(Connection):
         if not self._closing:
             self._await_request()
             return
-        self._session = None  # its handshake was denied: this is a connection like any other that closes
-        if self._reader.state is _BODY or self._reader.has_input:
+        session, self._session = self._session, None
+        behind = session is not None and session.has_input  # of the handshake that was denied
+        if behind or self._reader.state is _BODY or self._reader.has_input:
             self.linger()
         else:
             self.close()
@@ -239,5 +240,6 @@ class Answering(Connection):
             Kind.BUSY, "Concurrency limit of %s exceeded: answering 503", context.limit_concurrency
         )
         # A peer that pipelines requests and doesn't read would fill the memory with these.
-        self._closing = self._closing or self.write_paused
+        # And behind an upgrade may come what isn't HTTP.
+        self._closing = self._closing or self.write_paused or self._traits.upgrade
         self.write_response(503, [_TEXT, (b"retry-after", b"1")], b"Service Unavailable", False)

@@ -68,8 +68,11 @@ class Connection(asyncio.Protocol):
             self._transport.set_write_buffer_limits(WRITE_BUFFER)
         self._template = connection_scope(transport, context.root_path, self.ends)
         peer = self._template["client"]
-        # Whom a PROXY header names without an address is a stranger, and no peer of a unix socket of ours.
-        host = peer[0] if peer else None if self.ends is None else STRANGER
+        # Without an address is a peer of a unix socket; but also one whose reset came before it was accepted, and whom
+        # a PROXY header names without one. Those are strangers.
+        local = self._template["server"]
+        over_unix = self.ends is None and (local is None or local[1] is None)
+        host = peer[0] if peer else None if over_unix else STRANGER
         self._rewrite = context.rewriter(host)
         self._filter_names = context.name_filter(host)
         self.client = client_label(self._template)

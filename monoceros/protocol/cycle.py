@@ -61,6 +61,7 @@ class HTTPCycle:
         response: how far its response is.
         status: the status of the response, once it was started.
         disconnected: the peer is gone.
+        due: the tick by which the response must be complete.
 
     Arguments:
         sink: where the response goes.
@@ -77,7 +78,6 @@ class HTTPCycle:
         "_body_size",
         "_context",
         "_delivered",
-        "_due",
         "_headers",
         "_left",
         "_notice",
@@ -86,6 +86,7 @@ class HTTPCycle:
         "_turns",
         "_waiter",
         "disconnected",
+        "due",
         "expects_continue",
         "response",
         "status",
@@ -108,7 +109,7 @@ class HTTPCycle:
         self._body_size = 0  # of what came since: reading goes on once it is taken
         self._body_ended = body_ended
         self._delivered = False
-        self._due = context.request_deadline
+        self.due = context.request_deadline
         self._notice: Notice | None = None
         self._waiter: asyncio.Future[None] | None = None
         self.expects_continue = expects_continue and not body_ended
@@ -173,7 +174,8 @@ class HTTPCycle:
             if type(status) is not int or not 200 <= status <= 599:
                 status = checked_status(status)
             headers = message.get("headers", ())
-            self._headers: Headers = headers if type(headers) is list else checked_headers(headers)
+            # Copied, for it is held, and an application may use its list again.
+            self._headers: Headers = headers.copy() if type(headers) is list else checked_headers(headers)
             self.status = status
             self.response = _HELD
             if self._sink.write_paused:
@@ -238,7 +240,7 @@ class HTTPCycle:
 
     def tick(self) -> None:
         """Write a head that is held: an event stream that starts and waits must open within a second."""
-        if self._due <= self._context.tick:
+        if self.due <= self._context.tick:
             self._expire()
         if self.response is _HELD and not self.disconnected:
             try:
@@ -269,7 +271,7 @@ class HTTPCycle:
 
         Its peer may be gone already: then it only holds a place.
         """
-        self._due = NEVER
+        self.due = NEVER
         logger.error("%s: not served within %g s; ending it", self.describe(), self._context.request_timeout or 0)
         self._fail(503, OVERDUE_BODY)
         self.disconnect()
@@ -369,5 +371,6 @@ def _unexpected(kind: object, response: Response) -> str:
 
 def _is_event_stream(headers: Headers) -> bool:
     return any(
-        name.lower() == b"content-type" and value.lower().startswith(b"text/event-stream") for name, value in headers
+        bytes(name).lower() == b"content-type" and bytes(value).lower().startswith(b"text/event-stream")
+        for name, value in headers
     )

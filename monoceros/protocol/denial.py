@@ -4,7 +4,7 @@ Knows no frames. The rule it keeps: it is answered as any request is, by the sam
 """
 
 from monoceros.asgi import Message, Scope
-from monoceros.protocol.context import Context
+from monoceros.protocol.context import NEVER, Context
 from monoceros.protocol.cycle import HTTPCycle, Response
 from monoceros.protocol.sink import ResponseSink
 
@@ -22,6 +22,7 @@ class Denial:
 
     def __init__(self, sink: ResponseSink, context: Context, scope: Scope) -> None:
         self._cycle = HTTPCycle(sink, context, {**scope, "method": "GET"}, True, False)
+        self._cycle.due = NEVER  # the session has the deadline
 
     @property
     def streams(self) -> bool:

@@ -68,7 +68,7 @@ class HTTP1Connection(Answering):
         cycle = self._cycle
         if self._content is not None:
             self._content.flush()
-        if cycle is None or self._closing or self._reader.state is not _ANSWER:
+        if cycle is None or self._reader.state is not _ANSWER:
             self.deadline = self._context.in_seconds(GOODBYE)  # the transport closes by itself, if the peer lets it
             return False
         self._closing = True

@@ -92,6 +92,11 @@ class WebSocketSession:
         self.phase = _CONNECTING
         self.task: asyncio.Task[None] | None = None
 
+    @property
+    def has_input(self) -> bool:
+        """Bytes came before the handshake was answered."""
+        return bool(self._early)
+
     async def run(self) -> None:
         """Call the application, and see that its session comes to an end."""
         context = self._context
@@ -254,6 +259,7 @@ class WebSocketSession:
 
     def _refuse(self, status: int) -> None:
         """Answer the handshake with an empty response."""
+        self._due = NEVER
         self._log(status)
         self.phase = _REFUSED
         body = b"Internal Server Error" if status == 500 else b""
@@ -270,6 +276,7 @@ class WebSocketSession:
         if status is not None:
             self._log(status)
         if denial.complete and self.phase is _DENYING:
+            self._due = NEVER
             self.phase = _REFUSED
             self._inbox.end(ABNORMAL, "")
 

@@ -131,6 +131,8 @@ class ForwardedFields:
         for element in elements_backwards(b",".join(value for _, value in fields)):
             if element is None:
                 return Told(SOMEBODY)
+            if not element:
+                continue  # RFC 9110, section 5.6.1.2: empty elements of a list are ignored
             counts = element
             if "for" not in element:
                 break

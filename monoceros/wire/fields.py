@@ -34,6 +34,8 @@ class _FieldPrefixes(dict[bytes, bytes]):
     """Field names as an application writes them -> `b"name: "`, validated. Bounded too: some are made per request."""
 
     def __missing__(self, name: bytes) -> bytes:
+        if not isinstance(name, bytes):
+            raise TypeError(name)
         if _NAME.fullmatch(name) is None:
             raise ValueError(name)
         prefix = name.lower() + b": "

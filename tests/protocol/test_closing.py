@@ -285,3 +285,29 @@ def test_what_is_held_is_not_written_to_a_peer_that_is_gone() -> None:
     peer.vanish()
     assert stage.loop.problems == []
     stage.close()
+
+
+@pytest.mark.parametrize("fields", [b"", b"Connection: close\r\n"])
+def test_a_stream_goes_on_for_a_peer_that_sends_no_more(stage: Stage, fields: bytes) -> None:
+    peer = stage.connect()
+    peer.send(b"GET / HTTP/1.1\r\nHost: a\r\n" + fields + b"\r\n")
+    stage.call.start()
+    stage.call.body(b"begun", more=True)
+    peer.end()
+    stage.call.body(b"done")
+    stage.call.returns()
+    assert peer.take().endswith(b"4\r\ndone\r\n0\r\n\r\n")
+
+
+def test_a_handshake_that_is_denied_lingers_for_what_came_behind_it(stage: Stage) -> None:
+    """A close with input unread would be a reset, and could overtake the response."""
+    stage.set_websocket()
+    peer = stage.connect()
+    peer.upgrade(early=b"frames")
+    stage.call.receive()
+    stage.call.send("websocket.close")
+    stage.call.returns()
+    assert peer.transport.eof_written
+    assert not peer.closed
+    stage.tick(6)
+    assert peer.closed

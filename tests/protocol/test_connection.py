@@ -118,3 +118,15 @@ def test_writing_pauses_at_the_same_number_of_octets_with_and_without_tls(stage:
     assert not peer.connection.write_paused
     peer.transport.write(b"x")
     assert peer.connection.write_paused
+
+
+@pytest.mark.parametrize("sockname", [("127.0.0.1", 8000), ("::1", 8000, 0, 0)])
+def test_a_peer_that_was_gone_before_it_was_accepted_is_a_stranger_and_not_one_of_a_unix_socket(
+    stage: Stage, sockname: tuple[object, ...]
+) -> None:
+    """The kernel doesn't know its address any more; what it has sent can still be read, and must not be trusted."""
+    asked: list[str | None] = []
+    stage.context.rewriter = asked.append
+    stage.connect(peername=None, sockname=sockname)
+    stage.connect(peername="", sockname="/run/app.sock")
+    assert asked == ["unknown", None]

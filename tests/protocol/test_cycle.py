@@ -366,3 +366,35 @@ def test_who_streams_and_never_has_to_wait_lets_others_have_their_turn(peer_is_g
     assert turns
     assert len(sent) <= TURN
     stage.close()
+
+
+def test_the_headers_of_a_held_head_are_those_that_were_sent(stage: Stage) -> None:
+    """An application may use its list for the next request before this one's first content."""
+    headers = [(b"set-cookie", b"user=alice")]
+    peer = stage.connect()
+    peer.send()
+    stage.call.start(headers=headers)
+    headers[0] = (b"set-cookie", b"user=bob")
+    stage.call.body(b"")
+    assert peer.answer().header("set-cookie") == "user=alice"
+
+
+def test_a_drain_survives_whatever_the_headers_are_made_of(stage: Stage) -> None:
+    peer = stage.connect()
+    peer.send()
+    stage.call.start(headers=[(b"content-type", memoryview(b"text/event-stream"))])
+    waiting = [stage.call.begin_receive(), stage.call.begin_receive()]
+    for running in list(stage.context.running):
+        running.notify_drain()
+    stage.loop.run_ready()
+    assert waiting[1].result() == {"type": "http.disconnect"}
+    stage.call.returns()
+
+
+def test_a_held_head_that_cannot_be_sent_stops_no_tick(stage: Stage) -> None:
+    peer = stage.connect()
+    peer.send()
+    stage.call.start(headers=[(memoryview(b"x-name"), b"1")])
+    stage.tick(2)
+    stage.call.returns()
+    assert peer.answer().status == 500

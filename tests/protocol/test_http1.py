@@ -165,7 +165,10 @@ def test_a_handshake_over_the_limit_is_answered_with_503(stage: Stage) -> None:
     stage.context.limit_concurrency = 0
     peer = stage.connect()
     peer.upgrade()
-    assert peer.answer().status == 503
+    answer = peer.answer()
+    assert (answer.status, answer.header("connection")) == (503, "close")
+    peer.send(GET)
+    assert peer.take() == b""  # what comes behind an upgrade needn't be HTTP
 
 
 def test_a_refusal_over_the_limit_waits_for_no_content_that_was_held_back(stage: Stage) -> None:

@@ -344,3 +344,34 @@ def test_an_open_websocket_has_any_time(stage: Stage) -> None:
     stage.call.accept()
     stage.tick(100)
     assert not peer.closed
+
+
+def test_a_denial_that_nobody_reads_ends_once(stage: Stage) -> None:
+    """What would be written behind it would complete what must be seen to break off."""
+    stage.set_websocket()
+    stage.context.request_timeout = 10
+    stage.tick()
+    peer = stage.connect()
+    peer.transport.peer_stops_reading()
+    peer.upgrade()
+    stage.call.receive()
+    length = [(b"content-length", b"2000000")]
+    stage.call.send("websocket.http.response.start", status=200, headers=length)
+    stage.call.begin_send("websocket.http.response.body", body=LARGE, more_body=True)
+    peer.take()
+    stage.tick(11)
+    assert (peer.take(), peer.transport.lost_writes) == (b"", [])
+    assert stage.call.cancelled
+
+
+def test_an_application_may_work_on_after_it_has_denied_a_handshake(stage: Stage) -> None:
+    stage.set_websocket()
+    stage.context.request_timeout = 10
+    stage.tick()
+    peer = stage.connect()
+    peer.upgrade()
+    stage.call.receive()
+    stage.call.send("websocket.close")
+    stage.tick(20)
+    assert not stage.call.cancelled
+    stage.call.returns()

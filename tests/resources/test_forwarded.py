@@ -202,7 +202,6 @@ OURS = b'for="[2001:db8::1]:4711";proto=https;host="example.org:8443";by=10.0.0.
         # Nobody is told: the peer is the client, and in a chain whom the next proxy saw.
         ([b"proto=https;host=a"], (PEER, 5), "https", b"a"),
         ([b""], (PEER, 5), "http", b"inside:8000"),
-        ([OURS + b","], (PEER, 5), "http", b"inside:8000"),
         ([b"for=6.6.6.6, proto=https, for=10.0.0.1"], ("10.0.0.1", 0), "https", b"inside:8000"),
         # What isn't understood is somebody, and not the proxy.
         ([OURS + b", for=10.0.0.1/8"], ("unknown", 0), "http", b"inside:8000"),
@@ -285,3 +284,12 @@ def test_whatever_a_client_sends_the_element_of_the_first_trusted_proxy_counts(
     scope = rewritten([(b"forwarded", value) for value in values], (FORWARDED,))
     told = (scope["client"], scope["scheme"], host_field(scope))
     assert told == (("2001:db8::1", 4711), "https", b"example.org:8443")
+
+
+@pytest.mark.parametrize("others", [(b"", b"%b"), (b"%b,",), (b"%b, ,",), (b",%b",)])
+def test_an_empty_element_says_nothing(others: tuple[bytes, ...]) -> None:
+    """RFC 9110, section 5.6.1.2."""
+    said = b"for=192.0.2.7;proto=https;host=good.example"
+    told = [(b"forwarded", value.replace(b"%b", said)) for value in others]
+    scope = rewritten(told, (FORWARDED,))
+    assert (scope["client"], scope["scheme"], host_field(scope)) == (("192.0.2.7", 0), "https", b"good.example")
