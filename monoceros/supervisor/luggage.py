@@ -17,13 +17,11 @@ from typing import NoReturn, Self
 
 from monoceros.errors import StartupError
 from monoceros.service.anonymous import anonymous_file
+from monoceros.supervisor import VARIABLE
 from monoceros.supervisor.handle import Handle, State
 from monoceros.supervisor.rules import DRAIN_MARGIN, LAST_MOMENT, Rules
 from monoceros.supervisor.signals import MASTERS_SIGNALS
 from monoceros.supervisor.sockets import Packed
-
-VARIABLE = "_MONOCEROS_LUGGAGE"
-"""Names the descriptor of the file that holds it."""
 
 FORMAT = 1
 """Changes with what is in it. A trial, which is handed luggage too, shows whether the new version understands it."""

@@ -1,14 +1,20 @@
-"""How this program was started: from nothing, or by a former self with luggage. Read once, before all else."""
+"""How this program was started: from nothing, or by a former self with luggage. Read once, before all else.
+
+It is a part of every start, also of a process without a master: what luggage is made of is imported only where there is
+some.
+"""
 
 import os
 import signal
 from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from monoceros.supervisor.luggage import VARIABLE, Journey, Luggage
-from monoceros.supervisor.signals import MASTERS_SIGNALS
+from monoceros.supervisor import VARIABLE
+
+if TYPE_CHECKING:
+    from monoceros.supervisor.luggage import Luggage
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +29,7 @@ class Start:
 
     directory: str
     environ: dict[str, str] = field(default_factory=dict)
-    luggage: Luggage | None = None
+    luggage: "Luggage | None" = None
 
     @classmethod
     def of(cls, environ: MutableMapping[str, str]) -> Self:
@@ -33,17 +39,24 @@ class Start:
             StartupError: the luggage is that of another version.
         """
         luggage = unpack(environ)
-        if luggage is not None and luggage.journey is Journey.TRIAL:
+        start = cls(starting_directory(), dict(environ), luggage)
+        if start.trial is not None:
+            from monoceros.supervisor.signals import MASTERS_SIGNALS
+
             signal.pthread_sigmask(signal.SIG_UNBLOCK, MASTERS_SIGNALS)
-        return cls(starting_directory(), dict(environ), luggage)
+        return start
 
     @property
-    def trial(self) -> Luggage | None:
+    def trial(self) -> "Luggage | None":
         """The luggage of a process that shall only find out whether its application can be served."""
-        return self.luggage if self.luggage is not None and self.luggage.journey is Journey.TRIAL else None
+        if self.luggage is None:
+            return None
+        from monoceros.supervisor.luggage import Journey
+
+        return self.luggage if self.luggage.journey is Journey.TRIAL else None
 
 
-def unpack(environ: MutableMapping[str, str]) -> Luggage | None:
+def unpack(environ: MutableMapping[str, str]) -> "Luggage | None":
     """Return what a former self has handed on to this program, once; None for a program that simply starts.
 
     What passed through the exec passes through no other: the descriptors are no longer inheritable.
@@ -54,6 +67,8 @@ def unpack(environ: MutableMapping[str, str]) -> Luggage | None:
     name = environ.pop(VARIABLE, None)
     if name is None:
         return None
+    from monoceros.supervisor.luggage import Luggage
+
     with open(int(name), "rb") as file:
         file.seek(0)
         luggage = Luggage.decode(file.read())

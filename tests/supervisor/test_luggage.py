@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from monoceros.errors import StartupError
+from monoceros.supervisor import VARIABLE
 from monoceros.supervisor.handle import State
-from monoceros.supervisor.luggage import VARIABLE, Journey, Luggage, Passenger, entered, execute
+from monoceros.supervisor.luggage import Journey, Luggage, Passenger, entered, execute
 from monoceros.supervisor.rules import Rules
 from monoceros.supervisor.sockets import Packed
 

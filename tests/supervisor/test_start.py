@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from monoceros.service.anonymous import anonymous_file
-from monoceros.supervisor.luggage import VARIABLE, Journey, Luggage
+from monoceros.supervisor import VARIABLE
+from monoceros.supervisor.luggage import Journey, Luggage
 from monoceros.supervisor.signals import MASTERS_SIGNALS
 from monoceros.supervisor.start import Start, starting_directory, unpack
 
