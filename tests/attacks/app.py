@@ -65,4 +65,6 @@ def objects() -> dict[str, int]:
     """Return how many objects of the server and of the event loop are alive, by type, without garbage."""
     gc.collect()
     kinds = (type(each) for each in gc.get_objects())
-    return Counter(f"{kind.__module__}.{kind.__qualname__}" for kind in kinds if kind.__module__.startswith(COUNTED))
+    return Counter(
+        f"{kind.__module__}.{kind.__qualname__}" for kind in kinds if str(kind.__module__).startswith(COUNTED)
+    )

@@ -65,7 +65,7 @@ def collecting_is_off() -> Iterator[None]:
 def living() -> Counter[str]:
     """Return how many objects of ours there are, by type, without those that come and go each second."""
     kinds = (type(each) for each in gc.get_objects())
-    names = (kind.__qualname__ for kind in kinds if kind.__module__.startswith(OURS))
+    names = (str(kind.__qualname__) for kind in kinds if str(kind.__module__).startswith(OURS))
     return Counter(name for name in names if not name.endswith(PASSING))
 
 
