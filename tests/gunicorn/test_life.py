@@ -73,7 +73,8 @@ def test_a_post_worker_init_that_raises_fails_the_start(directory: Path) -> None
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGQUIT])
 def test_worker_int_is_called_once_for_each_worker(directory: Path, number: signal.Signals) -> None:
-    configure(directory, "def worker_int(worker):\n    print('interrupted', worker.pid, flush=True)\n")
+    # In one write: two workers share the pipe, and an unbuffered `print` makes several.
+    configure(directory, "import os\ndef worker_int(worker):\n    os.write(1, b'interrupted %d\\n' % worker.pid)\n")
     with gunicorn(directory, "--workers", "2", ready=2) as server:
         workers = server.workers
         for worker in workers:
@@ -87,7 +88,8 @@ def test_a_change_of_an_extra_file_restarts_the_worker(directory: Path) -> None:
     """The file is none of the application's sources."""
     extra = directory / "settings.ini"
     extra.write_text("a = 1\n")
-    configure(directory, "def worker_int(worker):\n    print('interrupted', worker.pid, flush=True)\n")
+    # In one write: two workers share the pipe, and an unbuffered `print` makes several.
+    configure(directory, "import os\ndef worker_int(worker):\n    os.write(1, b'interrupted %d\\n' % worker.pid)\n")
     options = ("--reload", "--reload-engine", "poll", "--reload-extra-file", str(extra))
     with gunicorn(directory, *options) as server:
         (first,) = server.workers
