@@ -14,11 +14,11 @@ YOUNG_GENERATION = 20_000
 START_GENERATION = 100_001
 """The same for a start. An odd number, by which it is known as ours; a few megabytes, should all of it be garbage."""
 
-PAUSE = 1.0
+PAUSE = 0.25
 """Seconds from the first moment of service to the settling, and from one attempt to the next."""
 
-ATTEMPTS = 10
-"""How often it is put off for the sake of requests at work."""
+ATTEMPTS = 4
+"""How often it is put off for the sake of requests at work: until it is done, each of them costs some more."""
 
 
 def ease() -> None:
