@@ -3,6 +3,7 @@
 import select
 import socket
 import time
+from abc import ABC, abstractmethod
 
 from benchmarks.load.answers import LoadError, expect, read_answer
 from benchmarks.load.http import connect
@@ -12,7 +13,23 @@ BUFFER = 1 << 18
 """Octets received at a time."""
 
 
-class Upload:
+class Bulk(ABC):
+    """Connections that move bodies, side by side."""
+
+    def run(self, seconds: float) -> list[float]:
+        """Return how long each body took, in seconds, answer included."""
+        latencies: list[float] = []
+        begun = time.perf_counter()
+        while not latencies or time.perf_counter() < begun + seconds:
+            latencies += self._once()
+        return latencies
+
+    @abstractmethod
+    def _once(self) -> list[float]:
+        """Move one on each connection."""
+
+
+class Upload(Bulk):
     """Connections that send 100 MiB each, and wait for the answer.
 
     Arguments:
@@ -26,14 +43,6 @@ class Upload:
         for sock in self.socks:
             sock.sendall(request("few"))
             read_answer(sock)
-
-    def run(self, seconds: float) -> list[float]:
-        """Return how long each upload took, in seconds, answer included."""
-        latencies: list[float] = []
-        begun = time.perf_counter()
-        while not latencies or time.perf_counter() < begun + seconds:
-            latencies += self._once()
-        return latencies
 
     def _once(self) -> list[float]:
         """Send one on each connection, side by side."""
@@ -61,7 +70,7 @@ class Upload:
         return latencies
 
 
-class Download:
+class Download(Bulk):
     """Connections that receive 100 MiB each.
 
     Arguments:
@@ -77,14 +86,6 @@ class Download:
             answer = read_answer(sock)
             expect("download", answer)
             self.size = answer.size
-
-    def run(self, seconds: float) -> list[float]:
-        """Return how long each download took, in seconds."""
-        latencies: list[float] = []
-        begun = time.perf_counter()
-        while not latencies or time.perf_counter() < begun + seconds:
-            latencies += self._once()
-        return latencies
 
     def _once(self) -> list[float]:
         """Receive one on each connection, side by side."""

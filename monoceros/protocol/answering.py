@@ -239,7 +239,7 @@ class Answering(Connection):
         context.complaints.complain(
             Kind.BUSY, "Concurrency limit of %s exceeded: answering 503", context.limit_concurrency
         )
-        # A peer that pipelines requests and doesn't read would fill the memory with these.
-        # And behind an upgrade may come what isn't HTTP.
+        # A peer that pipelines requests and doesn't read would fill the memory with these; and behind an upgrade may
+        # come what isn't HTTP.
         self._closing = self._closing or self.write_paused or self._traits.upgrade
         self.write_response(503, [_TEXT, (b"retry-after", b"1")], b"Service Unavailable", False)

@@ -152,7 +152,7 @@ class HTTP1Connection(Answering):
     # What the server calls.
 
     def deadline_passed(self) -> None:
-        """Close an idle connection, one that lingers, or one whose request, or its head, takes too long."""
+        """Close an idle connection, one that lingers, or one whose request head didn't come in time."""
         self.deadline = NEVER
         closing = self._transport.is_closing()
         if self._session is not None:

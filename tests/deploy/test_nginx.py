@@ -74,7 +74,7 @@ http {{
     fastcgi_temp_path {directory}/fastcgi;
     scgi_temp_path {directory}/scgi;
     uwsgi_temp_path {directory}/uwsgi;
-    include {directory}/monoceros.conf;
+    {site}
 }}
 """
 
@@ -96,7 +96,9 @@ def nginx(directory: Path, upstream: Path) -> Iterator[int]:
     port = a_free_port()
     text = replaced(CONFIGURATION.read_text(), "unix:/run/monoceros.sock", f"unix:{upstream}")
     (directory / "monoceros.conf").write_text(replaced(text, "listen 80;", f"listen 127.0.0.1:{port};"))
-    (directory / "nginx.conf").write_text(AROUND.format(directory=directory))
+    (directory / "nginx.conf").write_text(
+        AROUND.format(directory=directory, site=f"include {directory}/monoceros.conf;")
+    )
     assert NGINX is not None
     command = [NGINX, "-p", str(directory), "-c", str(directory / "nginx.conf"), "-e", "stderr"]
     process = subprocess.Popen(command, text=True, stderr=subprocess.PIPE)

@@ -17,6 +17,7 @@ import pytest
 
 from monoceros.options.option import Origin, Source
 from monoceros.options.table import KEYWORDS, OPTIONS
+from tests.deploy.test_nginx import AROUND
 from tests.process.serving import PATIENCE, ROOT, serving, until
 
 PAGE = (ROOT / "docs" / "proxies.md").read_text()
@@ -32,23 +33,6 @@ async def app(scope, receive, send):
     body = json.dumps({key: scope[key] for key in keys} | {"host": fields["host"]}).encode()
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": body})
-"""
-
-AROUND = """
-daemon off;
-master_process off;
-pid {directory}/nginx.pid;
-error_log stderr;
-events {{ worker_connections 64; }}
-http {{
-    access_log off;
-    client_body_temp_path {directory}/body;
-    proxy_temp_path {directory}/proxy;
-    fastcgi_temp_path {directory}/fastcgi;
-    scgi_temp_path {directory}/scgi;
-    uwsgi_temp_path {directory}/uwsgi;
-    {site}
-}}
 """
 
 

@@ -136,7 +136,7 @@ async def hello(scope: Scope, receive: Receive, send: Send) -> None:
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer with the body of the request; echo the messages of a WebSocket."""
     if scope["type"] == "websocket":
-        await _echo_messages(receive, send)
+        await echo_messages(receive, send)
         return
     body = b""
     more = True
@@ -148,7 +148,8 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-async def _echo_messages(receive: Receive, send: Send) -> None:
+async def echo_messages(receive: Receive, send: Send) -> None:
+    """Accept a WebSocket, and say what comes until it ends."""
     await receive()
     await send({"type": "websocket.accept"})
     while True:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from monoceros.asgi import Message, Receive, Scope, Send
+from tests.doubles.applications import echo_messages
 
 START = {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]}
 PIECE = b"x" * 4096
@@ -139,17 +140,6 @@ async def _has_no_content(receive: Receive, send: Send, diary: Diary) -> None:
     await send({"type": "http.response.body", "body": b"none"})
 
 
-async def _session(receive: Receive, send: Send) -> None:
-    """Accept a WebSocket, and say what comes until it ends."""
-    await receive()
-    await send({"type": "websocket.accept"})
-    while True:
-        message = await receive()
-        if message["type"] == "websocket.disconnect":
-            return
-        await send({**message, "type": "websocket.send"})
-
-
 KINDS: list[Callable[[Receive, Send, Diary], Any]] = [
     _reads_all,
     _reads_nothing,
@@ -183,6 +173,6 @@ class Applications:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._diary.scopes.append({key: value for key, value in scope.items() if key != "state"})
         if scope["type"] == "websocket":
-            await _session(receive, send)
+            await echo_messages(receive, send)
         else:
             await self._kind(receive, send, self._diary)
