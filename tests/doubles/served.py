@@ -15,6 +15,11 @@ PATIENCE = 10.0
 """Seconds after which a test gives up: a bound for what hangs, never a measure of what works."""
 
 
+UNACKNOWLEDGED = 2 * 65536
+"""Octets that a client has read and its kernel needn't have acknowledged when it resets: it acknowledges every second
+segment (RFC 9293, section 3.8.6.3), those of the loopback have 64 KiB, and a reset acknowledges nothing."""
+
+
 def until(condition: Callable[[], object], what: str) -> None:
     """Wait until a condition holds.
 
