@@ -57,10 +57,6 @@ class Answering(Connection):
         self._delimited = True
         self._method = ""
 
-    def _await_request(self) -> None:
-        """A response is complete: be ready for the next request."""
-        raise NotImplementedError
-
     def write_response(
         self, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes, more: bool
     ) -> int | None:
@@ -69,11 +65,15 @@ class Answering(Connection):
         traits = self._traits
         method = self._method
         persists = traits.keep_alive
-        usual = traits is PLAIN or (traits.http_version == "1.1" and not self._is_special())
-        if usual and not more and method != "HEAD" and len(body) <= COPIED and (context.lasting or not persists):
-            response = (
-                None if self._closing else encode_whole(status, headers, context.defaults, body, persists=persists)
-            )
+        if (
+            not more
+            and (traits is PLAIN or (traits.http_version == "1.1" and not self._is_special()))
+            and method != "HEAD"
+            and len(body) <= COPIED
+            and (context.lasting or not persists)
+            and not self._closing
+        ):
+            response = encode_whole(status, headers, context.defaults, body, persists)
             if response is not None:
                 if context.access_log is not None:
                     self._log(status)
@@ -197,14 +197,20 @@ class Answering(Connection):
         log(client, self._method, self._target.decode("ascii"), self._traits.http_version, status)
 
     def _answered(self) -> None:
-        """A response is complete."""
+        """A response is complete: be ready for the next request, or close."""
         context = self._context
         self._cycle = None
         context.requests += 1
         if context.requests == context.request_limit:
             context.limit_reached()
         if not self._closing:
-            self._await_request()
+            self.deadline = context.tick + context.keep_alive
+            if self._reading_paused:
+                self.resume_reading()
+            try:
+                self._reader.resume()
+            except RequestError as exc:
+                self._refuse(exc)
             return
         session, self._session = self._session, None
         behind = session is not None and session.has_input  # of the handshake that was denied

@@ -107,7 +107,7 @@ class HTTP1Connection(Answering):
             scope["http_version"] = traits.http_version
             if traits.length and not content:
                 self._upload = None
-                self._received = 0
+                self._received = self._skipped = 0
                 context.watched.add(self)
             if self._filter_names is not None:
                 self._filter_names(fields)
@@ -143,7 +143,8 @@ class HTTP1Connection(Answering):
         if self._cycle is not None:
             self._cycle.body_ended()
         elif not self._closing:
-            self._await_request()
+            self.deadline = self._context.tick + self._context.keep_alive
+            self.resume_reading()
 
     def input_waits(self) -> None:
         """A pipelined request waits: take no more until its turn."""
@@ -269,17 +270,6 @@ class HTTP1Connection(Answering):
 
     def _request_begun(self) -> None:
         """There is an observer: see `ObservedConnection`."""
-
-    def _await_request(self) -> None:
-        context = self._context
-        self.deadline = context.tick + context.keep_alive
-        self._skipped = 0
-        if self._reading_paused:
-            self.resume_reading()
-        try:
-            self._reader.resume()
-        except RequestError as exc:
-            self._refuse(exc)
 
     def _await_head(self) -> None:
         """From its first octet on, a head must come within a time that no trickle extends."""

@@ -82,9 +82,24 @@ class _PlainTraits(dict[tuple[int, bool], Traits]):
         return traits
 
 
+class _RequestLines(dict[bytes, tuple[str, bytes] | None]):
+    """Request lines -> method and target, or None for a line that isn't that of a plain head."""
+
+    def __missing__(self, line: bytes) -> tuple[str, bytes] | None:
+        match = _match_request_line(line)
+        if match is None:
+            return None
+        method, target = match.groups()
+        request = _METHODS[method], target
+        # A query rarely comes twice, and may hold what must not be kept.
+        if 0x3F not in target and len(self) < _CACHED_LINES and len(line) <= _CACHED_LINE_LENGTH:
+            self[line] = request
+        return request
+
+
 _names = _PlainNames()
 _traits = _PlainTraits({(0, True): PLAIN})
-_request_lines: dict[bytes, tuple[str, bytes]] = {}
+request_lines = _RequestLines()
 _host_lines: dict[bytes, tuple[bytes, bytes]] = {}
 # With the octets of content that they declare, or -1 for none.
 _deciding_lines: dict[bytes, tuple[tuple[bytes, bytes], int]] = {}
@@ -104,7 +119,7 @@ def read_plain(head: bytes, most: int) -> tuple[str, bytes, list[tuple[bytes, by
         one head alone.
     """
     lines = head.split(b"\r\n")
-    request = _request_lines.get(lines[0]) or _judged_request_line(lines[0])
+    request = request_lines[lines[0]]
     if request is None or len(lines) > most + 3:
         return None
     host = _host_lines.get(lines[1]) or _judged_host_line(lines[1])
@@ -162,18 +177,6 @@ def _judged_deciding_line(line: bytes) -> tuple[tuple[bytes, bytes], int] | None
     if len(_deciding_lines) < _CACHED_LINES:
         _deciding_lines[line] = deciding
     return deciding
-
-
-def _judged_request_line(line: bytes) -> tuple[str, bytes] | None:
-    match = _match_request_line(line)
-    if match is None:
-        return None
-    method, target = match.groups()
-    request = _METHODS[method], target
-    # A query rarely comes twice, and may hold what must not be kept.
-    if 0x3F not in target and len(_request_lines) < _CACHED_LINES and len(line) <= _CACHED_LINE_LENGTH:
-        _request_lines[line] = request
-    return request
 
 
 def _judged_host_line(line: bytes) -> tuple[bytes, bytes] | None:

@@ -18,7 +18,7 @@ from monoceros.wire.framing import (
     judge_partial_head,
 )
 from monoceros.wire.limits import RequestLimits
-from monoceros.wire.plain import read_plain
+from monoceros.wire.plain import read_plain, request_lines
 
 
 class FieldParser(Protocol):
@@ -60,6 +60,12 @@ class Reading(Enum):
 _EMPTY_LINE = b"\r\n"
 _EMPTY_LINES = _EMPTY_LINE + _EMPTY_LINE
 
+# Who sends one request after another mostly sends the same fields with each: those of the last plain head are known,
+# and judged once. Where they differ each time, only the first few of a round of heads are compared and remembered.
+_KNOWN_LENGTH = 1024  # octets, at most: each connection holds them
+_TRIES, _ROUND = 4, 20
+_UNKNOWN = 1 << 62  # octets: more than any head has
+
 _HEAD, _BODY, _ANSWER, _NOTHING = Reading.HEAD, Reading.BODY, Reading.ANSWER, Reading.NOTHING
 
 
@@ -99,8 +105,13 @@ class RequestReader:
         "_buffer",
         "_empty_lines",
         "_feeding",
+        "_known_block",
+        "_known_fields",
+        "_known_size",
+        "_known_traits",
         "_last",
         "_limits",
+        "_misses",
         "_most_fields",
         "_parser",
         "_plain_size",
@@ -119,6 +130,11 @@ class RequestReader:
         self._buffer = b""
         self._empty_lines = _EMPTY_LINE
         self._feeding = False
+        self._known_block = b""
+        self._known_fields: list[tuple[bytes, bytes]] = []
+        self._known_size = _UNKNOWN
+        self._known_traits = PLAIN
+        self._misses = 0
         self._last = False
         self._scanned = 0
         self._answered = False
@@ -148,17 +164,34 @@ class RequestReader:
         try:
             # The usual case first: one whole plain head, and at most its content.
             if self.state is _HEAD and not self._buffer:
-                end = len(data) if data.endswith(END_OF_HEAD) else data.find(END_OF_HEAD) + 4
-                plain = read_plain(data[:end], self._most_fields) if 4 <= end <= self._plain_size else None
-                if plain is not None:
+                request = None
+                if self._misses < _TRIES:
+                    start = data.find(b"\r\n") + 2
+                    end = start + self._known_size
+                    if end <= self._plain_size and data.startswith(self._known_block, start):
+                        request = request_lines[data[: start - 2]]
+                if request is not None:
+                    self._misses = 0
+                    method, target = request
+                    fields = self._known_fields.copy()
+                    traits = self._known_traits
+                else:
+                    end = len(data) if data.endswith(END_OF_HEAD) else data.find(END_OF_HEAD) + 4
+                    plain = read_plain(data[:end], self._most_fields) if 4 <= end <= self._plain_size else None
+                    if plain is None:
+                        self._feed(data)
+                        return
                     method, target, fields, traits = plain
-                    if traits is PLAIN and end == len(data):
-                        self.state = _ANSWER
-                        self._empty_lines = _EMPTY_LINES
-                        self._sink.request_received(method, target, PLAIN, fields)
-                        return
-                    if self._take_plain(method, target, fields, traits, data[end:]):
-                        return
+                    self._misses = (self._misses + 1) % _ROUND
+                    if self._misses <= _TRIES:
+                        self._remember(data[:end].partition(b"\r\n")[2], fields, traits)
+                if traits is PLAIN and end == len(data):
+                    self.state = _ANSWER
+                    self._empty_lines = _EMPTY_LINES
+                    self._sink.request_received(method, target, PLAIN, fields)
+                    return
+                if self._take_plain(method, target, fields, traits, data[end:]):
+                    return
             self._feed(data)
         except RequestError:
             self.stop()
@@ -170,12 +203,12 @@ class RequestReader:
         Raises:
             RequestError: a request that waited must be refused.
         """
-        if self.state is _BODY:
-            self._answered = True
-        elif self.state is _ANSWER:
+        if self.state is _ANSWER:
             self.state = _HEAD
             if self._buffer and not self._feeding:
                 self.feed(b"")
+        elif self.state is _BODY:
+            self._answered = True
 
     def stop(self) -> bytes:
         """Read no more requests. Return the bytes that no request has claimed, for another protocol to read."""
@@ -229,6 +262,14 @@ class RequestReader:
         self._buffer = data[end:]
         self._head_received(data[:end])
         return True
+
+    def _remember(self, block: bytes, fields: list[tuple[bytes, bytes]], traits: Traits) -> None:
+        """Know the fields of a plain head, should the next one have the same."""
+        if len(block) <= _KNOWN_LENGTH:
+            self._known_block = block
+            self._known_size = len(block)
+            self._known_fields = fields.copy()
+            self._known_traits = traits
 
     def _take_plain(
         self, method: str, target: bytes, fields: list[tuple[bytes, bytes]], traits: Traits, rest: bytes

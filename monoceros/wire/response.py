@@ -118,7 +118,7 @@ _lengths = _Lengths()
 
 
 def encode_whole(
-    status: int, headers: Iterable[tuple[bytes, bytes]], defaults: DefaultFields, body: bytes, *, persists: bool = True
+    status: int, headers: Iterable[tuple[bytes, bytes]], defaults: DefaultFields, body: bytes, persists: bool = True
 ) -> bytes | None:
     """Return the usual response: all its content is there, and the request was HTTP/1.1.
 

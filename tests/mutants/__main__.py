@@ -44,8 +44,7 @@ EQUIVALENT = {
     "bound: judged < complete": "the same",
     "bound: line < 0": "an empty line was refused already",
     "never: all(fields)": "lines that are known are gone through one by one, to the same effect",
-    "without: _request_lines.get(lines[0])": "what is remembered is judged again",
-    "without: _host_lines.get(lines[1])": "the same",
+    "without: _host_lines.get(lines[1])": "what is remembered is judged again",
     "always: deciding is None": "the same",
 }
 

@@ -13,7 +13,7 @@ from tests.doubles.requests import LIMITS
 HOST = b"Host: a\r\n"
 
 
-CACHES = (plain._names, plain._request_lines, plain._host_lines, plain._field_lines, plain._deciding_lines)
+CACHES = (plain._names, plain.request_lines, plain._host_lines, plain._field_lines, plain._deciding_lines)
 
 
 @pytest.fixture(autouse=True)
@@ -192,7 +192,7 @@ def test_more_fields_than_may_be_are_not_plain() -> None:
 def test_what_must_not_be_kept_is_not_remembered(field: bytes) -> None:
     assert read_plain(head(field, b"Accept: a", line=b"GET /?token=a HTTP/1.1"), 100)
     assert list(plain._field_lines) == [b"Connection: keep-alive", b"Accept: a"]
-    assert not plain._request_lines
+    assert not plain.request_lines
 
 
 def test_no_peer_can_make_the_caches_grow_without_end() -> None:
@@ -219,7 +219,7 @@ def test_lines_of_any_length_are_read_but_long_ones_not_kept() -> None:
         head(b"Accept: " + long, long + b": y", line=b"GET /" + long + b" HTTP/1.1", host=b"Host: " + long + b"\r\n"),
         100,
     )
-    assert not plain._request_lines
+    assert not plain.request_lines
     assert not plain._host_lines
     assert list(plain._names) == [b"Accept"]
     assert list(plain._field_lines) == [b"Connection: keep-alive"]
