@@ -38,6 +38,11 @@ class Close(NamedTuple):
     reason: str
 
 
+def medium_length(length: int) -> bytes:
+    """Return what stands in a masked frame for a length of 16 bits (RFC 6455, section 5.2); nothing for any other."""
+    return b"\xfe%b" % length.to_bytes(2, "big") if 126 <= length < 0x10000 else b""
+
+
 def encode_frame(first: int, payload: bytes) -> bytes:
     """Return a frame as a server sends it, unmasked (RFC 6455, section 5.2).
 

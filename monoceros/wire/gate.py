@@ -46,6 +46,7 @@ from monoceros.wire.frames import (
     close_payload,
     decode_text,
     encode_frame,
+    medium_length,
     parse_close,
 )
 
@@ -53,6 +54,9 @@ from monoceros.wire.frames import (
 DEFLATE_TAIL: Final = b"\x00\x00\xff\xff"
 # What may follow a block with the BFINAL bit: nothing or a zero byte (RFC 7692, section 7.2.3.4), then the tail.
 AFTER_FINAL_BLOCK: Final = frozenset((b"", b"\x00", DEFLATE_TAIL, b"\x00" + DEFLATE_TAIL))
+
+# RFC 6455, section 5.5.1: "The application MUST NOT send any more data frames after sending a Close frame."
+AFTER_CLOSE: Final = "the application sent a message after the WebSocket was closed"
 
 WHOLE: Final = (WHOLE_TEXT, WHOLE_BINARY)
 
@@ -158,16 +162,19 @@ class GatedEngine(ABC):
         """See FrameEngine."""
         state = self._state
         if not self._held and not self._left and state is OPEN and not self._in_message:
-            # One plain message, small and alone: nearly all that ever comes.
-            length = len(data) - 6
-            if 0 <= length <= 125 and length <= self._max_size and data[1] == MASK + length:
+            # One plain message, alone and not large: nearly all that ever comes.
+            start = 6 if len(data) < 132 else 8
+            length = len(data) - start
+            if 0 <= length <= self._max_size and (
+                data[1] == MASK + length if start == 6 else data[1:4] == medium_length(length)
+            ):
                 if data[0] == WHOLE_TEXT:
                     try:
-                        return [str(self._unmask(data[6:], data[2:6]), "utf-8")]
+                        return [str(self._unmask(data[start:], data[start - 4 : start]), "utf-8")]
                     except UnicodeDecodeError:
                         pass  # once more, then, the long way, which says what is wrong
                 elif data[0] == WHOLE_BINARY:
-                    return [self._unmask(data[6:], data[2:6])]
+                    return [self._unmask(data[start:], data[start - 4 : start])]
         elif state is FAILED or state is CLOSED:
             return []
         at = 0
@@ -199,7 +206,7 @@ class GatedEngine(ABC):
     def encode_text(self, text: str) -> bytes:
         """See FrameEngine."""
         if self._state is not OPEN:
-            raise _after_close()
+            raise RuntimeError(AFTER_CLOSE)
         try:
             if self._deflate:
                 return self._encode_compressed(text)
@@ -212,7 +219,7 @@ class GatedEngine(ABC):
     def encode_binary(self, data: bytes) -> bytes:
         """See FrameEngine."""
         if self._state is not OPEN:
-            raise _after_close()
+            raise RuntimeError(AFTER_CLOSE)
         if self._deflate:
             return self._encode_compressed(data)
         length = len(data)
@@ -391,8 +398,3 @@ class GatedEngine(ABC):
         if code == NOT_UTF8:
             return FrameError(NOT_UTF8, "a text message isn't UTF-8")
         return FrameError(PROTOCOL_ERROR, "a compressed message can't be inflated")
-
-
-def _after_close() -> RuntimeError:
-    # RFC 6455, section 5.5.1: "The application MUST NOT send any more data frames after sending a Close frame."
-    return RuntimeError("the application sent a message after the WebSocket was closed")

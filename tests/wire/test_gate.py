@@ -289,7 +289,28 @@ def test_a_compressed_message_is_no_larger_on_the_wire_than_inflated(make_engine
 
 
 @pytest.mark.parametrize("opcode", [TEXT, BINARY])
-def test_a_small_message_is_too_big_all_the_same(make_engine: MakeEngine, opcode: int) -> None:
-    tiny = make_engine(EngineOptions(max_size=3))
-    assert len(tiny.feed(frame(opcode, b"abc"))) == 1
-    assert failure(tiny, frame(opcode, b"abcd")).code == 1009
+@pytest.mark.parametrize("size", [3, 125, 126, 1000])
+def test_a_small_message_is_too_big_all_the_same(make_engine: MakeEngine, opcode: int, size: int) -> None:
+    tiny = make_engine(EngineOptions(max_size=size))
+    assert len(tiny.feed(frame(opcode, b"a" * size))) == 1
+    assert failure(tiny, frame(opcode, b"a" * (size + 1))).code == 1009
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 0xFFFF, 0x10000, 0x10001])
+def test_a_message_is_the_same_whatever_form_its_length_takes_and_however_it_comes(
+    engine: FrameEngine, size: int
+) -> None:
+    """RFC 6455, section 5.2."""
+    payload = bytes(range(97, 123)) * (size // 26 + 1)
+    binary, text = frame(BINARY, payload[:size]), frame(TEXT, payload[:size])
+    assert engine.feed(binary) == [payload[:size]]
+    assert engine.feed(text) == [payload[:size].decode()]
+    assert engine.feed(binary[:3]) == []
+    assert engine.feed(binary[3:] + text) == [payload[:size], payload[:size].decode()]
+    assert engine.feed(frame(TEXT, payload[:size], fin=False)) == []
+    assert engine.feed(frame(CONTINUATION, payload[:size])) == [payload[:size].decode() * 2]
+
+
+@pytest.mark.parametrize("size", [1, 200])
+def test_text_that_is_not_utf_8_fails_the_connection_at_any_length(engine: FrameEngine, size: int) -> None:
+    assert failure(engine, frame(TEXT, b"\xff" * size)).code == 1007

@@ -113,6 +113,20 @@ def test_an_answer_before_the_body_has_come_lets_the_body_be_read_first(parser: 
     assert sink.requests[0].body == b"hello"
 
 
+def test_a_body_is_skipped_from_the_answer_to_its_end(parser: str) -> None:
+    reader, _ = reading(parser)
+    reader.feed(POST[:-5])
+    assert not reader.skips_body
+    reader.resume()
+    assert reader.skips_body
+    reader.feed(POST[-5:])
+    assert not reader.skips_body
+    reader.feed(POST[:-5])
+    reader.stop()
+    reader.resume()
+    assert not reader.skips_body
+
+
 def test_a_sink_may_resume_while_it_is_told_of_a_request(parser: str) -> None:
     reader, sink = reading(parser)
     sink.on_request = sink.on_end = reader.resume
