@@ -2,10 +2,12 @@
 
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from monoceros.config import Config
+from monoceros.server.handover import listen
 from monoceros.server.server import Server
 from tests.doubles.applications import hello
 from tests.doubles.served import PATIENCE, Served, read_answer, run, serving, until
@@ -29,6 +31,25 @@ def ask(address: tuple[str, int]) -> bytes:
     with socket.create_connection(address, PATIENCE) as sock:
         sock.sendall(GET)
         return read_answer(sock)[1]
+
+
+@pytest.mark.parametrize("address", [("127.0.0.1", 0), ("::1", 0)])
+def test_small_pieces_are_sent_at_once_on_what_is_accepted_whoever_made_the_listener(address: tuple[str, int]) -> None:
+    """RFC 9293, section 3.7.4: the Nagle algorithm is off."""
+    with socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET, proto=0) as listener:
+        listener.bind(address)
+        listen(listener, 5)
+        with socket.create_connection(listener.getsockname()[:2], PATIENCE):
+            accepted, _ = listener.accept()
+            with accepted:
+                assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+def test_a_unix_socket_is_listened_on_as_it_is(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "socket"))
+        listen(listener, 5)
+        assert listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
 
 
 @pytest.mark.parametrize("by_descriptor", [False, True])
