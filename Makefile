@@ -69,13 +69,15 @@ fuzz: $(STAMP)
 attacks: $(STAMP) | tools
 	@exec $(BIN)/python -m tests.attacks $(ATTACKS)
 
-# Real tools for the tests that use them: nginx in front, systemd-analyze for the units, slowhttptest for the attacks.
+# Real tools for the tests that use them: nginx in front, systemd-analyze for the units, slowhttptest for the attacks,
+# strace for the budget of system calls.
 # Only root can install them; without them those tests say what is missing.
 tools:
 	@PATH="$$PATH:/usr/sbin:/usr/local/sbin"; missing=""; \
 	command -v nginx >/dev/null || missing="$$missing nginx-light"; \
 	command -v systemd-analyze >/dev/null || missing="$$missing systemd"; \
 	command -v slowhttptest >/dev/null || missing="$$missing slowhttptest"; \
+	command -v strace >/dev/null || missing="$$missing strace"; \
 	if [ -z "$$missing" ] || [ "$$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then exit 0; fi; \
 	install() { $(APT) install -y --no-install-recommends $$missing >/dev/null; }; \
 	install 2>/dev/null || { $(APT) update >/dev/null && install; } || \

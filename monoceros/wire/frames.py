@@ -15,6 +15,7 @@ OPCODE: Final = 0x0F
 MASK: Final = 0x80
 CONTROL: Final = 0x08
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
+MEDIUM_LENGTH: Final = MASK | 126  # the length is in the two bytes that follow
 KNOWN_OPCODES: Final = frozenset((CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG))
 WHOLE_TEXT: Final = FIN | TEXT
 WHOLE_BINARY: Final = FIN | BINARY
@@ -40,7 +41,7 @@ class Close(NamedTuple):
 
 def medium_length(length: int) -> bytes:
     """Return what stands in a masked frame for a length of 16 bits (RFC 6455, section 5.2); nothing for any other."""
-    return b"\xfe%b" % length.to_bytes(2, "big") if 126 <= length < 0x10000 else b""
+    return b"%c%b" % (MEDIUM_LENGTH, length.to_bytes(2, "big")) if 126 <= length < 0x10000 else b""
 
 
 def encode_frame(first: int, payload: bytes) -> bytes:

@@ -30,6 +30,7 @@ from monoceros.wire.frames import (
     KNOWN_OPCODES,
     MASK,
     MAX_CONTROL,
+    MEDIUM_LENGTH,
     NOT_UTF8,
     OPCODE,
     PING,
@@ -59,7 +60,6 @@ AFTER_FINAL_BLOCK: Final = frozenset((b"", b"\x00", DEFLATE_TAIL, b"\x00" + DEFL
 AFTER_CLOSE: Final = "the application sent a message after the WebSocket was closed"
 
 WHOLE: Final = (WHOLE_TEXT, WHOLE_BINARY)
-
 INCOMPLETE: Final = -1
 
 BATCH: Final = 65536
@@ -163,11 +163,11 @@ class GatedEngine(ABC):
         state = self._state
         if not self._held and not self._left and state is OPEN and not self._in_message:
             # One plain message, alone and not large: nearly all that ever comes.
-            start = 6 if len(data) < 132 else 8
-            length = len(data) - start
-            if 0 <= length <= self._max_size and (
-                data[1] == MASK + length if start == 6 else data[1:4] == medium_length(length)
-            ):
+            length = len(data)
+            start, second = (6, MASK + length - 6) if length < 132 else (8, MEDIUM_LENGTH)
+            length -= start
+            fits = 0 <= length <= self._max_size
+            if fits and data[1] == second and (start == 6 or data[1:4] == medium_length(length)):
                 if data[0] == WHOLE_TEXT:
                     try:
                         return [str(self._unmask(data[start:], data[start - 4 : start]), "utf-8")]
