@@ -246,6 +246,22 @@ def test_a_stopped_reader_drops_what_still_comes(parser: str) -> None:
     assert reader.stop() == b""
 
 
+def test_a_reader_may_be_stopped_while_it_tells_of_content(parser: str) -> None:
+    class Stopping(RecordingSink):
+        def body_received(self, data: bytes) -> None:
+            super().body_received(data)
+            reader.stop()
+
+    sink = Stopping()
+    reader = RequestReader(sink, PARSERS[parser](), LIMITS)
+    reader.feed(POST[:-5])
+    reader.feed(POST[-5:] + GET)
+    reader.resume()
+    reader.feed(GET)
+    assert targets(sink) == [b"/3"]
+    assert not sink.requests[0].ended
+
+
 def test_a_reader_may_be_stopped_while_it_tells_of_the_end_of_a_body(parser: str) -> None:
     reader, sink = reading(parser)
     rests: list[bytes] = []
