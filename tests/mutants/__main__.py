@@ -50,7 +50,7 @@ EQUIVALENT = {
     "bound: end < 4": "no head is that short",
     "bound: end <= self._plain_size": "the longest plain head is judged by the rules, to the same effect",
     "never: data.endswith(END_OF_HEAD)": "the end is found by a search, too",
-    "never: traits is PLAIN and end == len(data)": "a plain request takes the way of one with content, to the same effect",
+    "never: traits is PLAIN and end == len(data)": "it takes the way of one with content, to the same effect",
     "without: length > self._limits.body": "a head with content is judged by the rules, to the same effect",
     "bound: length > self._limits.body": "the same",
     "always: self._misses < _TRIES": "what is known is compared with every head",
