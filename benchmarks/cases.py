@@ -56,6 +56,7 @@ GROUPS = (
         (
             Case("get-few", "GET, 1 header field", "few", quick=True, floors=True),
             Case("get-many", "GET, 12 header fields", "many", floors=True),
+            Case("get-new", "GET, 12 header fields, two of them new each time", "new", floors=True),
             Case("json", "POST, JSON of 1 KiB", "json", quick=True),
             Case("stream", "response in 100 pieces", "stream"),
             Case("upload", "upload of 100 MiB", "upload", 2),

@@ -16,7 +16,7 @@ from benchmarks.report import told
 from benchmarks.results import Run
 from benchmarks.rounds import group_results
 
-CASES = ("get-few", "get-many", "log")
+CASES = ("get-few", "get-many", "get-new", "log")
 CONTENDERS = [
     Contender(OURS, ("gunicorn",), ("gunicorn", "monoceros"), gunicorn("monoceros.workers.UvicornWorker")),
     Contender(

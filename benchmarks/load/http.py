@@ -6,7 +6,7 @@ import ssl
 import time
 
 from benchmarks.load.answers import LAST_CHUNK, OK, LoadError, expect, read_answer
-from benchmarks.load.requests import request
+from benchmarks.load.requests import request, requests
 
 
 def connect(port: int, tls: bool = False) -> socket.socket:
@@ -37,13 +37,13 @@ class KeepAlive:
     """
 
     def __init__(self, port: int, connections: int, kind: str, tls: bool) -> None:
-        self.request = request(kind)
+        self.requests = requests(kind)
         self.tls = tls
         self.socks: dict[int, socket.socket] = {}
         self.poll = select.epoll()
         for _ in range(connections):
             sock = connect(port, tls)
-            sock.sendall(self.request)
+            sock.sendall(next(self.requests))
             answer = read_answer(sock)
             expect(kind, answer)
             sock.setblocking(False)
@@ -54,12 +54,12 @@ class KeepAlive:
 
     def _run_sized(self, seconds: float) -> list[float]:
         """Return the latencies, in seconds. Each answer has as many octets as the first."""
-        socks, request, clock, poll = self.socks, self.request, time.perf_counter, self.poll.poll
+        socks, requests, clock, poll = self.socks, self.requests, time.perf_counter, self.poll.poll
         pending = dict.fromkeys(socks, self.size)
         sent = {}
         for fd, sock in socks.items():
             sent[fd] = clock()
-            sock.send(request)
+            sock.send(next(requests))
         latencies: list[float] = []
         running = len(socks)
         end = clock() + seconds
@@ -71,7 +71,7 @@ class KeepAlive:
                 latencies.append(now - sent[fd])
                 if now < end:
                     sent[fd] = now
-                    socks[fd].send(request)
+                    socks[fd].send(next(requests))
                 else:
                     running -= 1
         return latencies
@@ -99,7 +99,7 @@ class KeepAlive:
         sent = {}
         for fd, sock in self.socks.items():
             sent[fd] = clock()
-            sock.send(self.request)
+            sock.send(next(self.requests))
         latencies: list[float] = []
         running = len(self.socks)
         end = clock() + seconds
@@ -115,7 +115,7 @@ class KeepAlive:
                     latencies.append(now - sent[fd])
                     if now < end:
                         sent[fd] = now
-                        sock.send(self.request)
+                        sock.send(next(self.requests))
                     else:
                         running -= 1
         return latencies

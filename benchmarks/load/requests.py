@@ -1,6 +1,8 @@
 """The requests, as octets."""
 
 import json
+from collections.abc import Iterator
+from itertools import cycle, repeat
 
 UPLOAD = 100 << 20
 BROWSER = (
@@ -16,6 +18,18 @@ BROWSER = (
 DOCUMENT = json.dumps({"number": 7, "author": "A. Reader", "tags": ["a", "b", "c"], "text": ""})
 BODY = (DOCUMENT[:-2] + "x" * (1024 - len(DOCUMENT)) + DOCUMENT[-2:]).encode()
 """A JSON document of 1 KiB, of which the server is to be measured and not the parser of JSON."""
+
+
+def requests(kind: str) -> Iterator[bytes]:
+    """Return requests to send one after the other, without an end.
+
+    Arguments:
+        kind: as `request` takes it, for the same one again and again; or "new": "many" fields, two with new values.
+    """
+    if kind != "new":
+        return repeat(request(kind))
+    numbered = request("many").replace(b"/items\r\n", b"/items/%d\r\n").replace(b"theme=dark", b"seen=%d")
+    return cycle([numbered % (number, number) for number in range(10_000)])
 
 
 def request(kind: str, *, close: bool = False) -> bytes:

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.load.answers import LoadError, dechunked, expect, read_answer
 from benchmarks.load.report import report
-from benchmarks.load.requests import BODY, request
+from benchmarks.load.requests import BODY, request, requests
 
 
 def answered(data: bytes) -> socket.socket:
@@ -26,6 +26,18 @@ def test_the_json_document_has_a_kibibyte() -> None:
 @pytest.mark.parametrize(("kind", "fields"), [("few", 1), ("many", 12)])
 def test_requests_have_as_many_fields_as_their_cases_say(kind: str, fields: int) -> None:
     assert request(kind).count(b"\r\n") == fields + 2
+
+
+def test_some_requests_have_two_fields_whose_values_are_new_each_time() -> None:
+    new = requests("new")
+    first, second = next(new).split(b"\r\n"), next(new).split(b"\r\n")
+    assert len(first) == 12 + 3
+    assert [name for name in first if name not in second] == [
+        b"Referer: http://127.0.0.1:8000/items/0",
+        b"Cookie: session=0f3c9d1b7a5e4c2d8b6a; seen=0",
+    ]
+    same = requests("many")
+    assert next(same) == next(same) == request("many")
 
 
 def test_an_answer_is_read_to_its_end() -> None:
