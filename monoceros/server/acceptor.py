@@ -1,7 +1,8 @@
 """Accepting connections: a bounded number at a time, so that it can pause, resume, and stop without losing any.
 
-asyncio's own servers can do neither on uvloop, and call `listen` again with a backlog of their own. The rule it keeps:
-a connection that can't be held now waits in the backlog; it isn't accepted to be turned away.
+asyncio's own servers can do neither on uvloop, and call `listen` again with a backlog of their own. The rules it keeps:
+a connection that can't be held now waits in the backlog; it isn't accepted to be turned away. One that other workers
+should take is taken nevertheless if they don't.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from typing import Any
 
 from monoceros.errors import RequestError
 from monoceros.protocol.complaints import Complaints, Kind
+from monoceros.server.fair_share import ABSENT, FairShare
 from monoceros.server.pressure import PATIENCE, SHARE
 from monoceros.server.proxied import ProxyHeaders
 
@@ -23,6 +25,13 @@ logger = logging.getLogger("monoceros.error")
 
 BATCH = 16
 """Connections accepted in one turn of the loop. Few, for the next turn belongs to those that are open."""
+
+LOOK = 0.001
+"""Seconds between two looks whether others have gone first: the least that event loops count."""
+
+LOOKS = 8
+"""Looks until it is enough: more than a turn of a busy loop, and nothing that a client would notice. They are counted
+instead of the time, for a machine that is late with one worker is late with the others."""
 
 TLS_SHUTDOWN_TIMEOUT = 3600
 """Seconds from the close of a TLS connection of ours to its end. The loop doesn't look whether a response is still
@@ -47,6 +56,7 @@ class Acceptor:
         limit: how many connections may be held at once, or None for any number.
         held: counts the connections that are open.
         relieve: is asked to close some connections that wait for their peers; returns how many it does.
+        share: what it may take if other workers accept from the same listeners, or None if none do.
 
     Attributes:
         limit: how many connections may be held, or None; `finish` takes it away.
@@ -67,6 +77,7 @@ class Acceptor:
         limit: int | None = None,
         held: Callable[[], int] = int,
         relieve: Callable[[], int] = int,
+        share: FairShare | None = None,
     ) -> None:
         self._loop = loop
         self._make_protocol = make_protocol
@@ -78,6 +89,12 @@ class Acceptor:
         self.limit = limit
         self._held = held
         self._relieve = relieve
+        self._share = share
+        self._reader = self._accept if share is None else self._accept_share
+        # While others go first: the next look at them.
+        self._giving_way: asyncio.TimerHandle | None = None
+        # Connections that were held when none was being opened, and those that were accepted since.
+        self._settled = self._since = 0
         # In the order in which they came, with the second of it.
         self._opening: dict[asyncio.Task[Any], tuple[socket, int]] = {}
         self._seconds = 0
@@ -97,24 +114,27 @@ class Acceptor:
 
     def start(self) -> None:
         """Accept connections from now on."""
+        self._stop_waiting()
         if not self._accepting:
             self._accepting = True
             for sock in self.sockets:
-                self._loop.add_reader(sock.fileno(), self._accept, sock, BATCH)
+                self._loop.add_reader(sock.fileno(), self._reader, sock, BATCH)
+            if self._share is not None:
+                self._share.show(self._count())
 
     def pause(self) -> None:
         """Accept no more; `start` goes on."""
         self._exhausted = self._full = False
-        if self._accepting:
-            self._accepting = False
-            for sock in self.sockets:
-                self._loop.remove_reader(sock.fileno())
+        self._stop_waiting()
+        self._stop_reading()
+        if self._share is not None:
+            self._share.show(ABSENT)
 
     def add(self, sock: socket) -> None:
         """Accept on one more listener, as on the others."""
         self.sockets += (sock,)
         if self._accepting:
-            self._loop.add_reader(sock.fileno(), self._accept, sock, BATCH)
+            self._loop.add_reader(sock.fileno(), self._reader, sock, BATCH)
 
     def remove(self, sock: socket) -> None:
         """Accept no more on a listener that others go on with: what waits in its backlog is theirs."""
@@ -129,6 +149,11 @@ class Acceptor:
         if self._exhausted or (self._full and not self._is_full()):
             self._exhausted = self._full = False
             self.start()
+        elif self._giving_way is not None:
+            if self._room() > 0:
+                self.start()
+        elif self._share is not None and self._accepting and 2 * self._held() < self._share.shown:
+            self._share.show(self._count())
 
     def tick(self) -> None:
         """A second has passed: try again, if there was no room. Whoever calls `finish` does so by itself."""
@@ -167,6 +192,54 @@ class Acceptor:
         # One that is just being opened may be counted twice, for a turn of the loop: never one too few.
         return self.limit is not None and len(self._opening) + self._held() >= self.limit
 
+    def _stop_reading(self) -> None:
+        if self._accepting:
+            self._accepting = False
+            for sock in self.sockets:
+                self._loop.remove_reader(sock.fileno())
+
+    def _accept_share(self, sock: socket, most: int) -> None:
+        share = self._share
+        assert share is not None
+        held = self._count()
+        room = share.room(held)
+        if room <= 0:
+            share.show(held)
+            self._stop_reading()
+            self._giving_way = self._loop.call_later(LOOK, self._look, 1)
+            return
+        before = self._since
+        self._accept(sock, min(room, most))
+        # All workers are woken by each connection, and come here: it is enough to show few of the other changes.
+        if self._accepting:
+            share.show(held + self._since - before)
+
+    def _look(self, times: int) -> None:
+        """Go on if others have gone first, or had the time to."""
+        if self._room() <= 0 and self._somebody_waits():
+            if times < LOOKS:
+                self._giving_way = self._loop.call_later(LOOK, self._look, times + 1)
+                return
+            assert self._share is not None
+            self._share.insist(self._count())
+        self.start()
+
+    def _stop_waiting(self) -> None:
+        if self._giving_way is not None:
+            self._giving_way.cancel()
+            self._giving_way = None
+
+    def _room(self) -> int:
+        assert self._share is not None
+        return self._share.room(self._count())
+
+    def _count(self) -> int:
+        """Return how many connections are held. One that is just being opened counts once, if that can be told."""
+        held, opening = self._held(), len(self._opening)
+        if not opening:
+            self._settled, self._since = held, 0
+        return min(self._settled + self._since, held + opening)
+
     def _accept(self, sock: socket, most: int) -> None:
         for _ in range(most):
             if self._is_full():
@@ -193,6 +266,7 @@ class Acceptor:
                 opening = self._open(connection, address)
             task: asyncio.Task[Any] = asyncio.Task(opening, loop=self._loop, name="opening")
             self._opening[task] = connection, self._seconds
+            self._since += 1
             task.add_done_callback(self._opened)
 
     def _opened(self, task: "asyncio.Task[Any]") -> None:

@@ -23,6 +23,7 @@ from monoceros.resources.forwarded import ForwardedFields
 from monoceros.resources.proxy import TrustedHops
 from monoceros.server.acceptor import TLS_SHUTDOWN_TIMEOUT, Acceptor
 from monoceros.server.crowd import Crowd
+from monoceros.server.fair_share import FairShare
 from monoceros.server.foreign import ServerState
 from monoceros.server.pressure import Pressure
 from monoceros.server.proxied import ProxyHeaders
@@ -142,6 +143,7 @@ def build_acceptor(
     sockets: Sequence[socket],
     make_protocol: Callable[..., asyncio.BaseProtocol],
     proxied: ProxyHeaders | None,
+    share: FairShare | None = None,
 ) -> Acceptor:
     """Return the acceptor of a server.
 
@@ -152,6 +154,7 @@ def build_acceptor(
         sockets: the first listeners.
         make_protocol: makes the protocol of one connection.
         proxied: what `build_proxy_headers` returned.
+        share: what it may take beside other workers, or None if there are none.
     """
     own = config.http_protocol_class is None
     limit = _connections(config.limit_connections)
@@ -168,8 +171,9 @@ def build_acceptor(
         limit=limit,
         held=lambda: len(state.connections),
         relieve=pressure.relieve if own and pressure is not None else int,
+        share=share,
     )
-    if limit is not None:
+    if limit is not None or share is not None:
         state.connections = Crowd(acceptor.make_room)
         if own:
             context.connections = state.connections

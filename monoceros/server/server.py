@@ -28,6 +28,7 @@ from monoceros.resources import listeners
 from monoceros.server.build import application_of, build_acceptor, build_context, build_proxy_headers
 from monoceros.server.collector import ease, settle_soon
 from monoceros.server.drain import CANCELLED, Drain
+from monoceros.server.fair_share import Crew, FairShare
 from monoceros.server.foreign import Guests, ServerState
 from monoceros.server.handover import listen
 from monoceros.server.host import NoHost, WorkerHost
@@ -67,6 +68,7 @@ class Server(Steered):
         self.witness = Witness()
         self.lifespan: Lifespan | None = None
         self._host: WorkerHost = NoHost(self.drain)
+        self._crew: Crew | None = None
         self._context: Context | None = None
         self._guests: Guests | None = None
         self._tick: Tick | None = None
@@ -118,17 +120,19 @@ class Server(Steered):
         for captured in reversed(self._captured_signals):
             signal.raise_signal(captured)
 
-    def run_worker(self, sockets: Sequence[socket], *, host: WorkerHost) -> int:
+    def run_worker(self, sockets: Sequence[socket], *, host: WorkerHost, crew: Crew | None = None) -> int:
         """Serve on listening sockets of somebody else's until drained, in a process of somebody else's.
 
         Arguments:
             sockets: its copies of the listening sockets; closed once it accepts no more.
             host: is told how it goes.
+            crew: the workers that accept from the same sockets, or None if these are its own.
 
         Returns:
             The exit code: 0, or 3 if the start failed; the reason is logged.
         """
         self._host = host
+        self._crew = crew
         self._replaced = True
         try:
             self._run_loop(list(sockets))
@@ -256,7 +260,8 @@ class Server(Steered):
         )
         self._tick.pass_second()
         make_protocol = self._protocol_maker(context)
-        acceptor = build_acceptor(config, context, self.server_state, self._sockets, make_protocol, proxied)
+        share = None if self._crew is None else FairShare(self._crew, context.loop.time)
+        acceptor = build_acceptor(config, context, self.server_state, self._sockets, make_protocol, proxied, share)
         acceptor.start()
         self.servers.append(acceptor)
 

@@ -8,13 +8,17 @@ is written and read whole.
 
 import mmap
 import os
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Sequence
 from enum import IntEnum
 
 from monoceros.service.anonymous import anonymous_file
 
 FIELDS = 8  # doubles a record: 64 bytes, a cache line, so that two workers never write to the same one
 RECORDS = 64  # records a page: 4096 bytes
+
+FRESH = 3.0
+"""Seconds after its last beat in which a worker counts as one that turns: it beats each second."""
 
 
 class Stage(IntEnum):
@@ -45,6 +49,7 @@ class Record:
     Arguments:
         number: which one it is.
         fields: its part of the page.
+        board: all records that there are so far.
 
     Attributes:
         beat: the last sign of life, in seconds of the monotonic clock, which all processes of a machine share.
@@ -53,11 +58,13 @@ class Record:
         in_flight: requests and WebSockets that are being served.
         lag: seconds that the event loop's last tick came late.
         rss: the memory it holds, in octets.
+        held: connections that it has taken and not lost, as `show` was told: of this moment, for its siblings.
     """
 
-    def __init__(self, number: int, fields: "memoryview[float]") -> None:
+    def __init__(self, number: int, fields: "memoryview[float]", board: "Sequence[Record]" = ()) -> None:
         self.number = number
         self.fields = fields
+        self._board = board
 
     @property
     def stage(self) -> Stage:
@@ -73,6 +80,20 @@ class Record:
     in_flight = _Number(4)
     lag = _Number(5)
     rss = _Number(6)
+    held = _Number(7)
+
+    def show(self, held: int) -> None:
+        """Tell the siblings how many connections are held."""
+        self.fields[7] = held
+
+    def others(self) -> "list[Record]":
+        """Return the records of the siblings that serve, and whose event loops turn. They have the same listeners."""
+        since = time.monotonic() - FRESH
+        return [
+            record
+            for record in self._board
+            if record.fields[0] == Stage.SERVING and record.fields[1] >= since and record is not self
+        ]
 
     def clear(self) -> None:
         """Forget the worker."""
@@ -120,7 +141,10 @@ class Scoreboard:
     def _map(self, descriptor: int) -> None:
         page = memoryview(mmap.mmap(descriptor, RECORDS * FIELDS * 8)).cast("d")
         first = len(self._records)
-        records = [Record(first + index, page[index * FIELDS : (index + 1) * FIELDS]) for index in range(RECORDS)]
+        records = [
+            Record(first + index, page[index * FIELDS : (index + 1) * FIELDS], self._records)
+            for index in range(RECORDS)
+        ]
         self.pages.append(descriptor)
         self._records += records
         self._free = records[::-1] + self._free

@@ -66,7 +66,7 @@ class WorkerServer(Protocol):
     @property
     def loop(self) -> Any: ...
 
-    def run_worker(self, sockets: Sequence[socket], *, host: "Reporter") -> int: ...
+    def run_worker(self, sockets: Sequence[socket], *, host: "Reporter", crew: Record | None) -> int: ...
 
     def drain(self, *, hurry: bool = False, replaced: bool = False) -> None: ...
 
@@ -354,7 +354,9 @@ def work(assignment: Assignment, line: Channel, make_server: Callable[[Config], 
         reporter.begin_beating()
         threading.Thread(target=orders.accompany, name="monoceros-listening", daemon=True).start()
         _serve_as(config)
-        return server.run_worker(assignment.sockets, host=reporter)
+        # With sockets of its own, it has nobody to share with.
+        crew = None if config.reuse_port else assignment.record
+        return server.run_worker(assignment.sockets, host=reporter, crew=crew)
     except (StartupError, UsageError) as error:
         logger.error(str(error))
         return EXIT_STARTUP

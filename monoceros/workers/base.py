@@ -11,6 +11,7 @@ import enum
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 from types import FrameType
 from typing import Any, ClassVar
@@ -28,7 +29,7 @@ from monoceros.workers.heartbeat import StartupHeartbeat
 from monoceros.workers.logs import access_options, error_log, owner_of_accesses
 from monoceros.workers.requests import witness_of
 from monoceros.workers.settings import drain_seconds, last_seconds
-from monoceros.workers.siblings import Seat, Siblings, Stage
+from monoceros.workers.siblings import Beside, Seat, Siblings, Stage
 
 RETRY = 0.1
 """Seconds between two looks whether it is this worker's turn to leave."""
@@ -173,8 +174,10 @@ class MonocerosWorker(Worker):  # type: ignore[misc]
         self.server = Server(self.config)
         self.server.witness = witness_of(self)
         try:
-            # Gunicorn wraps its sockets.
-            code = self.server.run_worker([getattr(sock, "sock", sock) for sock in self.sockets], host=self)
+            # Gunicorn wraps its sockets. With some of its own, a worker has nobody to share with.
+            sockets = [getattr(sock, "sock", sock) for sock in self.sockets]
+            crew = None if self.cfg.reuse_port else Beside(self._seat, self._crew())
+            code = self.server.run_worker(sockets, host=self, crew=crew)
         except UsageError as exc:
             self.log.error(str(exc))
             code = EXIT_STARTUP
@@ -201,6 +204,7 @@ class MonocerosWorker(Worker):  # type: ignore[misc]
     def beat(self) -> None:
         """See WorkerHost."""
         self.notify()
+        self._seat.beat(time.monotonic())
         self._watch.put_off()
         assert self.server is not None
         self.nr = self.server.server_state.total_requests

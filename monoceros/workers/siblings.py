@@ -17,12 +17,16 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Self
 
-SEATS = 512  # of 32 octets: far more than the workers of one arbiter
-FIELDS = 4  # stage, age, pid, birth: one aligned 64-bit integer each, which is written and read whole
+SEATS = 512  # of 64 octets, a cache line: far more than the workers of one arbiter
+FIELDS = 8  # stage, age, pid, birth, beat, held: one aligned 64-bit integer each, which is written and read whole
 
 VACANCY = 5.0
 """Seconds for which the seat of a dead worker counts as one that is about to be filled. The arbiter forks as soon as it
 has collected the exit; if it doesn't, it wants fewer workers."""
+
+
+FRESH = 3.0
+"""Seconds after its last beat in which a worker counts as one that turns: it beats each second."""
 
 
 class Stage(IntEnum):
@@ -87,6 +91,27 @@ class Seat:
         self._fields[2] = pid
 
     @property
+    def held(self) -> int:
+        """Connections that its worker holds, of this moment."""
+        return self._fields[5]
+
+    def show(self, held: int) -> None:
+        """Tell the siblings how many connections are held."""
+        self._fields[5] = held
+
+    def beat(self, now: float) -> None:
+        """Tell the siblings that the event loop turns.
+
+        Arguments:
+            now: the time in seconds, of the clock that all processes of a machine share.
+        """
+        self._fields[4] = int(now * 1000)
+
+    def turns(self, now: float) -> bool:
+        """Whether its worker serves, and its event loop turns."""
+        return self._fields[0] == Stage.SERVING and self._fields[4] >= (now - FRESH) * 1000
+
+    @property
     def is_orphaned(self) -> bool:
         """Its worker is dead, and its exit collected: a zombie still is a process."""
         if not self.pid:
@@ -103,8 +128,27 @@ class Seat:
     def settle(self, age: int) -> None:
         """Give the seat to a worker that is about to be forked."""
         self.pid = 0
+        self._fields[4] = self._fields[5] = 0
         self._fields[1] = age
         self.stage = Stage.STARTING
+
+
+class Beside:
+    """The siblings of one worker, which accept from the same listeners: the `Crew` of its server.
+
+    Arguments:
+        mine: the worker's seat.
+        siblings: all seats.
+    """
+
+    def __init__(self, mine: Seat, siblings: "Siblings") -> None:
+        self._siblings = siblings
+        self._mine = mine
+        self.show = mine.show
+
+    def others(self) -> list[Seat]:
+        """Return the seats of those that serve, and whose event loops turn."""
+        return self._siblings.turning(self._mine)
 
 
 class Siblings:
@@ -120,8 +164,8 @@ class Siblings:
 
     def __init__(self, directory: str | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        page = memoryview(mmap.mmap(-1, SEATS * FIELDS * 8)).cast("q")
-        self._seats = [Seat(page[start : start + FIELDS]) for start in range(0, SEATS * FIELDS, FIELDS)]
+        self._page = memoryview(mmap.mmap(-1, SEATS * FIELDS * 8)).cast("q")
+        self._seats = [Seat(self._page[start : start + FIELDS]) for start in range(0, SEATS * FIELDS, FIELDS)]
         # Held by the process, not by the descriptor that all of them inherit; the kernel releases it at the exit.
         self.lock, path = tempfile.mkstemp(prefix="monoceros-", dir=directory)
         os.unlink(path)
@@ -150,6 +194,11 @@ class Siblings:
             seat.stage is Stage.STARTING and seat.age > mine.age and not seat.is_orphaned for seat in self._others(mine)
         )
 
+    def turning(self, mine: Seat) -> list[Seat]:
+        """Return the seats of the others that serve, and whose event loops turn."""
+        now = self._clock()
+        return [seat for seat in self._taken() if seat is not mine and seat.turns(now)]
+
     def leave_in_turn(self, mine: Seat) -> bool:
         """Leave if all the others serve; returns whether it is so. If not, ask again later."""
         try:
@@ -165,7 +214,12 @@ class Siblings:
             fcntl.lockf(self.lock, fcntl.LOCK_UN)
 
     def _others(self, mine: Seat) -> Iterator[Seat]:
-        return (seat for seat in self._seats if seat is not mine and not seat.is_free)
+        return (seat for seat in self._taken() if seat is not mine)
+
+    def _taken(self) -> Iterator[Seat]:
+        # All stages at once: this is asked a hundred times a second, and nearly all seats are free.
+        stages = self._page[::FIELDS].tolist()
+        return (seat for seat, stage in zip(self._seats, stages, strict=True) if stage)
 
     def _serves(self, seat: Seat) -> bool:
         """Whether a seat needn't be waited for: its worker serves, or nobody will take it again."""

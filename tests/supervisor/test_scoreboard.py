@@ -3,8 +3,11 @@
 import os
 import subprocess
 import sys
+import time
 
-from monoceros.supervisor.scoreboard import RECORDS, Scoreboard, Stage
+import pytest
+
+from monoceros.supervisor.scoreboard import FRESH, RECORDS, Record, Scoreboard, Stage
 
 WRITES_IN_A_CHILD = """
 import os
@@ -56,3 +59,35 @@ def test_a_board_is_mapped_again_from_its_pages() -> None:
     taken = [again.take().number for _ in range(2 * RECORDS - 1)]
     assert records[-1].number not in taken
     board.close()
+
+
+def serving(board: Scoreboard, stage: Stage = Stage.SERVING, late: float = 0.0) -> Record:
+    """A record whose worker has beaten some time ago; by default now."""
+    record = board.take()
+    record.stage, record.beat = stage, time.monotonic() - late
+    return record
+
+
+def test_a_worker_sees_what_the_others_hold_also_those_on_another_page() -> None:
+    board = Scoreboard()
+    first = serving(board)
+    others = [serving(board) for _ in range(RECORDS)]
+    for number, record in enumerate(others):
+        record.show(number)
+    assert [int(record.held) for record in sorted(first.others(), key=lambda each: each.held)] == list(range(RECORDS))
+
+
+@pytest.mark.parametrize("stage", [Stage.STARTING, Stage.DRAINING, Stage.UNUSED])
+def test_workers_that_do_not_serve_are_no_others(stage: Stage) -> None:
+    board = Scoreboard()
+    mine = serving(board)
+    serving(board, stage)
+    assert mine.others() == []
+
+
+def test_a_worker_that_has_not_beaten_for_long_is_no_other() -> None:
+    """It is blocked, stopped, or killed. The bound is far from both ages."""
+    board = Scoreboard()
+    mine, here = serving(board), serving(board)
+    serving(board, late=2 * FRESH + 1)
+    assert mine.others() == [here]

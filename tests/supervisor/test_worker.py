@@ -33,7 +33,7 @@ class FakeServer:
     told: list[str] = field(default_factory=list)
     covered: list[socket] = field(default_factory=list)
 
-    def run_worker(self, sockets: Sequence[socket], *, host: Reporter) -> int:
+    def run_worker(self, sockets: Sequence[socket], *, host: Reporter, crew: Record | None) -> int:
         raise AssertionError("not run here")
 
     def drain(self, *, hurry: bool = False, replaced: bool = False) -> None:

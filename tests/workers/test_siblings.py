@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from monoceros.workers.siblings import FIELDS, SEATS, VACANCY, Seat, Siblings, Stage, birth_of
+from monoceros.workers.siblings import FIELDS, FRESH, SEATS, VACANCY, Beside, Seat, Siblings, Stage, birth_of
 
 
 @pytest.fixture
@@ -180,3 +180,35 @@ def test_the_page_is_seen_by_forked_processes(crew: Siblings) -> None:
         os._exit(0)
     os.waitpid(child, 0)
     assert seat.stage is Stage.SERVING
+
+
+def test_a_worker_sees_what_those_hold_that_serve_and_turn() -> None:
+    now = 100.0
+    crew = Siblings(clock=lambda: now)
+    mine, turning, stuck, starting = (seated(crew, age) for age in (1, 2, 3, 4))
+    starting.stage = Stage.STARTING
+    for seat in (mine, turning, stuck, starting):
+        seat.beat(now)
+        seat.show(seat.age * 10)
+    now += FRESH - 0.5
+    turning.beat(now)
+    now += 1
+    starting.beat(now)
+    beside = Beside(mine, crew)
+    assert [seat.held for seat in beside.others()] == [20]
+    beside.show(11)
+    assert [seat.held for seat in Beside(turning, crew).others()] == []
+    mine.beat(now)
+    assert [seat.held for seat in Beside(turning, crew).others()] == [11]
+
+
+def test_a_seat_that_is_taken_again_holds_nothing(crew: Siblings, dead: int) -> None:
+    seat = seated(crew, 1, pid=dead)
+    seat.beat(1e6)
+    seat.show(50)
+    crew.take(2)
+    again = crew.take(3)
+    assert again.age == seat.age == 3
+    again.stage = Stage.SERVING
+    assert again.held == 0
+    assert not again.turns(1e6)
