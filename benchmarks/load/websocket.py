@@ -40,6 +40,7 @@ class Echo:
         self.text = payload(size)
         self.compress = compress
         self.expected = server_frame(self.text)
+        self.room = max(4096, len(self.expected) + 1)
         self.poll = select.epoll()
         self.socks: dict[int, socket.socket] = {}
         self.readers: dict[int, FrameReader] = {}
@@ -87,7 +88,7 @@ class Echo:
 
     def _echoed(self, fd: int) -> bool:
         """Read what has come on a connection. Return whether the echo is whole."""
-        data = self.socks[fd].recv(1 << 18)
+        data = self.socks[fd].recv(self.room)
         reader = self.readers[fd]
         # A server that sends a text in one frame, uncompressed, is compared at once.
         if data == self.expected and not reader.data:

@@ -3,6 +3,7 @@
 Knows nothing of a connection's state. The rule it keeps: a close code is judged by one function, whoever sent it.
 """
 
+from struct import Struct
 from typing import Final, NamedTuple
 
 from monoceros.errors import FrameError
@@ -32,6 +33,12 @@ SMALL_TEXT_HEADS: Final = tuple(bytes((WHOLE_TEXT, length)) for length in range(
 SMALL_BINARY_HEADS: Final = tuple(bytes((WHOLE_BINARY, length)) for length in range(126))
 
 
+# RFC 6455, section 5.2: "network byte order".
+_medium_length = Struct("!BH").pack
+_medium_head = Struct("!BBH").pack
+_large_head = Struct("!BBQ").pack
+
+
 class Close(NamedTuple):
     """The peer's close frame (RFC 6455, section 5.5.1). An empty one has code 1005 and no reason."""
 
@@ -41,7 +48,7 @@ class Close(NamedTuple):
 
 def medium_length(length: int) -> bytes:
     """Return what stands in a masked frame for a length of 16 bits (RFC 6455, section 5.2); nothing for any other."""
-    return b"%c%b" % (MEDIUM_LENGTH, length.to_bytes(2, "big")) if 126 <= length < 0x10000 else b""
+    return _medium_length(MEDIUM_LENGTH, length) if 126 <= length < 0x10000 else b""
 
 
 def encode_frame(first: int, payload: bytes) -> bytes:
@@ -55,8 +62,8 @@ def encode_frame(first: int, payload: bytes) -> bytes:
     if length < 126:
         return bytes((first, length)) + payload
     if length < 0x10000:
-        return b"%c\x7e%b%b" % (first, length.to_bytes(2, "big"), payload)
-    return b"%c\x7f%b%b" % (first, length.to_bytes(8, "big"), payload)
+        return _medium_head(first, 126, length) + payload
+    return _large_head(first, 127, length) + payload
 
 
 def decode_text(payload: bytes) -> str:
