@@ -35,8 +35,10 @@ def main() -> None:
     contenders = [contender for contender in CONTENDERS if not contender.missing()]
     run = Run(described(), options.rounds, options.seconds, {known.name: known.version() for known in contenders})
     run.missing = {lacking.name: lacking.missing() for lacking in CONTENDERS if lacking not in contenders}
-    for label, value in (*run.machine.items(), *run.servers.items(), *run.missing.items()):
+    for label, value in (*run.machine.items(), *run.servers.items()):
         print(f"{label}: {value}")
+    for name, modules in run.missing.items():
+        print(f"{name} is left out: {modules} isn't installed here")
     with on_cores(LOAD_CORES):
         for group in chosen(GROUPS, quick=False, names=CASES):
             for case in group_results(group, contenders, options.rounds, options.seconds, None):
