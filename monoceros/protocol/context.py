@@ -136,7 +136,7 @@ class Context:
         observer: is told of requests, or None. With one, connections are of the class that tells it.
         websocket_log: logs the outcome of a handshake: client, path, status or None if accepted.
         rewriter: returns what is done to the scopes of a peer at an address, or None: what a trusted one says of its
-            client is put in. It may raise a RequestError.
+            client is put in. That returns whether the fields say nothing, and may raise a RequestError.
         name_filter: returns what is done to the fields of such a peer for their names, or None. It may raise the same.
             A plain head has no name to look at.
     """
@@ -225,7 +225,7 @@ class Context:
         self.access_log: Callable[[str, str, str, str, int], None] | None = None
         self.observer: Observer | None = None
         self.websocket_log: Callable[[str, str, int | None], None] | None = None
-        self.rewriter: Callable[[str | None], Callable[[Scope], None] | None] = _leave
+        self.rewriter: Callable[[str | None], Callable[[Scope], bool | None] | None] = _leave
         self.name_filter: Callable[[str | None], Callable[[Headers], None] | None] = _leave
 
     def request_ended(self) -> None:

@@ -7,6 +7,7 @@ request at a time, in order (RFC 9112, section 9.3.2); one deadline.
 import asyncio
 from collections.abc import Callable
 
+from monoceros.asgi import Headers
 from monoceros.errors import RequestError
 from monoceros.protocol.answering import LINGER, Answering
 from monoceros.protocol.complaints import Kind
@@ -29,7 +30,7 @@ _BODY, _ANSWER = Reading.BODY, Reading.ANSWER
 class HTTP1Connection(Answering):
     """See the module."""
 
-    __slots__ = ("_begun_at", "_feed", "_head_begun", "_received", "_skipped", "_upload")
+    __slots__ = ("_begun_at", "_feed", "_head_begun", "_received", "_silent", "_skipped", "_upload")
 
     _feed: Callable[[bytes], None]
 
@@ -38,6 +39,7 @@ class HTTP1Connection(Answering):
         self._begun_at = context.tick
         self._head_begun = False
         self._received = 0
+        self._silent: Headers | None = None  # fields in which a trusted peer said nothing of its client
         self._skipped = 0
         self._upload: Pace | None = None
 
@@ -100,8 +102,8 @@ class HTTP1Connection(Answering):
         scope = self._scope = self._template.copy()
         fill_scope(scope, method, target, context.root_path, fields)
         scope["state"] = context.state.copy()
-        if self._rewrite is not None:
-            self._rewrite(scope)
+        if self._rewrite is not None and fields is not self._silent and self._rewrite(scope):
+            self._silent = fields
         plain = traits is PLAIN
         if not plain:
             scope["http_version"] = traits.http_version
@@ -110,7 +112,7 @@ class HTTP1Connection(Answering):
                 self._received = self._skipped = 0
                 context.watched.add(self)
             if self._filter_names is not None:
-                self._filter_names(fields)
+                self._filter_names(scope["headers"])
         self.deadline = NEVER
         self._head_begun = False
         self._method = method

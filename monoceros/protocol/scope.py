@@ -42,7 +42,7 @@ def connection_scope(transport: asyncio.BaseTransport, root_path: str, ends: End
 
 
 def fill_scope(scope: Scope, method: str, target: bytes, root_path: str, fields: list[tuple[bytes, bytes]]) -> None:
-    """Put a request into `scope`, a copy of its connection's template.
+    """Put a request into `scope`, a copy of its connection's template, and a copy of its fields.
 
     `path` and `raw_path` begin with the root path, as ASGI has it. `path` has its percent-encodings decoded and is read
     as UTF-8; octets that aren't become U+FFFD.
@@ -53,7 +53,7 @@ def fill_scope(scope: Scope, method: str, target: bytes, root_path: str, fields:
     if target[0] != 0x2F and target != b"*":
         # RFC 9112, section 3.2.2: the authority of an absolute target replaces the Host field.
         authority, target = split_absolute(target)
-        fields[:] = [(b"host", authority), *(field for field in fields if field[0] != b"host")]
+        fields = [(b"host", authority), *(field for field in fields if field[0] != b"host")]
     raw_path, query = target, b""
     if 0x3F in target:  # as a number: looking for bytes in bytes takes eight times as long
         raw_path, _, query = target.partition(b"?")
@@ -67,7 +67,7 @@ def fill_scope(scope: Scope, method: str, target: bytes, root_path: str, fields:
     scope["path"] = path
     scope["raw_path"] = raw_path
     scope["query_string"] = query
-    scope["headers"] = fields
+    scope["headers"] = fields.copy()
 
 
 def turn_into_websocket(scope: Scope, subprotocols: list[str]) -> None:

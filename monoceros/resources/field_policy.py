@@ -13,8 +13,8 @@ from monoceros.errors import RequestError
 from monoceros.resources.forwarded import ForwardedFields
 from monoceros.resources.proxy import EVERYONE, TrustedHops
 
-Rewrite = Callable[[Scope], None]
-"""Changes the scope of a request in place. May raise a RequestError."""
+Rewrite = Callable[[Scope], bool]
+"""Changes the scope of a request in place; returns whether there was nothing to change. May raise a RequestError."""
 
 Filter = Callable[[Headers], None]
 """Changes the fields of a request in place. May raise a RequestError."""

@@ -81,7 +81,7 @@ class ForwardedFields:
         self._reads_more = bool(named.difference(USUAL))
         self._read = self._named.union(self._secure or ())
 
-    def rewrite(self, scope: Scope) -> None:
+    def rewrite(self, scope: Scope) -> bool:
         """Put into the scope of a request what its trusted peer says.
 
         `client` and `scheme`; with a host, the Host field in `headers` and `server`; with a port, that of `server`;
@@ -89,6 +89,9 @@ class ForwardedFields:
 
         Arguments:
             scope: of type "http" or "websocket", of a connection whose peer is trusted; changed in place.
+
+        Returns:
+            Whether it says nothing: the same fields needn't be read again.
 
         Raises:
             RequestError: 400: fields that tell the scheme contradict each other.
@@ -100,6 +103,7 @@ class ForwardedFields:
                 told.append(field)  # noqa: PERF401 - a comprehension would be a call, in requests that tell nothing, too
         if told:
             _put(scope, self._by_element(told) if self._reads_elements else self._by_fields(told))
+        return not told
 
     def _by_fields(self, fields: list[tuple[bytes, bytes]]) -> Told:
         """Read the X-Forwarded family. Of a field that says one thing, the last value counts: the peer's own."""

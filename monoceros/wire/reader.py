@@ -34,7 +34,10 @@ class RequestSink(Protocol):
     def request_received(
         self, method: str, target: bytes, traits: Traits, fields: list[tuple[bytes, bytes]], content: bytes = b""
     ) -> None:
-        """A request head is there; and all its content, if that came with it and isn't empty."""
+        """A request head is there; and all its content, if that came with it and isn't empty.
+
+        The fields aren't the sink's to change: the same list is told of again if they come again.
+        """
 
     def body_received(self, data: bytes) -> None:
         """Content of its body came; never empty."""
@@ -173,7 +176,7 @@ class RequestReader:
                 if request is not None:
                     self._misses = 0
                     method, target = request
-                    fields = self._known_fields.copy()
+                    fields = self._known_fields
                     traits = self._known_traits
                 else:
                     end = len(data) if data.endswith(END_OF_HEAD) else data.find(END_OF_HEAD) + 4
@@ -268,7 +271,7 @@ class RequestReader:
         if len(block) <= _KNOWN_LENGTH:
             self._known_block = block
             self._known_size = len(block)
-            self._known_fields = fields.copy()
+            self._known_fields = fields
             self._known_traits = traits
 
     def _take_plain(

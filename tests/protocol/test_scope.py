@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from monoceros.asgi import Scope
+from monoceros.asgi import Headers, Scope
 from monoceros.errors import RequestError
 from monoceros.protocol.connection import STRANGER
 from monoceros.protocol.scope import client_label, connection_scope, fill_scope, path_label, turn_into_websocket
@@ -94,6 +94,35 @@ def test_only_a_trusted_peer_speaks_for_a_client(stage: Stage, trusted: bool) ->
     client = "203.0.113.9:0" if trusted else "127.0.0.1:50000"
     assert [values[0] for values in stage.log] == [client, client]
     assert asked == ["127.0.0.1"]
+
+
+def test_fields_that_say_nothing_of_the_client_are_read_once_while_they_come_again(stage: Stage) -> None:
+    read: list[Headers] = []
+
+    def rewrite(scope: Scope) -> bool:
+        read.append(scope["headers"].copy())
+        if tells := (b"x-forwarded-proto", b"https") in scope["headers"]:
+            scope["scheme"] = "https"
+        return not tells
+
+    stage.context.rewriter = lambda host: rewrite
+    peer = stage.connect()
+    schemes = []
+    for fields in ("", "", "X-Forwarded-Proto: https\r\n", "X-Forwarded-Proto: https\r\n", "", ""):
+        peer.send(f"GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n".encode())
+        schemes.append(stage.call.scope["scheme"])
+        stage.call.answer()
+    assert schemes == ["http", "http", "https", "https", "http", "http"]
+    assert [len(headers) for headers in read] == [1, 2, 2, 1]
+
+
+def test_what_an_application_does_to_its_headers_is_not_seen_by_the_next_request(stage: Stage) -> None:
+    peer = stage.connect()
+    for _ in range(3):
+        peer.send(b"GET / HTTP/1.1\r\nHost: a\r\nX-One: 1\r\n\r\n")
+        assert stage.call.scope["headers"] == [(b"host", b"a"), (b"x-one", b"1")]
+        stage.call.scope["headers"].clear()
+        stage.call.answer()
 
 
 def test_a_unix_socket_is_asked_for_as_no_host(stage: Stage) -> None:
