@@ -205,6 +205,7 @@ class Acceptor:
         room = share.room(held)
         if room <= 0:
             share.show(held)
+            share.give_way(held)
             self._stop_reading()
             self._giving_way = self._loop.call_later(LOOK, self._look, 1)
             return

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from monoceros.server.fair_share import ABSENT, LISTED, FairShare
+from monoceros.server.fair_share import ABSENT, LISTED, PATIENCE, FairShare
 
 
 @dataclass
@@ -104,6 +104,37 @@ def test_as_soon_as_the_one_with_the_fewest_takes_or_loses_one_others_go_first_a
     assert share.room(17) <= 0
     share.insist(17)
     assert share.room(17) == 1
+
+
+def test_where_giving_way_lessens_no_lead_one_connection_is_taken_at_a_time() -> None:
+    """What the other takes ends as soon as it came, while this one's connections are idle."""
+    share, (other,) = share_beside(0)
+    for number in range(8 + PATIENCE):
+        other.held = number % 8
+        assert share.room(100) <= 0
+        share.give_way(100)
+    for held in (100, 101, 102):
+        other.held = held % 8
+        assert share.room(held) == 1
+
+
+def test_where_giving_way_lessens_the_lead_it_goes_on() -> None:
+    share, (other,) = share_beside(0)
+    for other.held in range(75):
+        for _ in range(PATIENCE // 2):
+            assert share.room(100) <= 0
+            share.give_way(100)
+
+
+def test_once_it_is_not_ahead_any_more_it_gives_way_as_before() -> None:
+    share, (other,) = share_beside(0)
+    for _ in range(PATIENCE + 1):
+        share.give_way(20)
+    assert share.room(20) == 1
+    other.held = 13
+    assert share.room(20) == 1
+    assert share.room(19) == 2
+    assert share.room(21) == 0
 
 
 def test_who_the_others_are_is_asked_seldom_and_what_they_hold_each_time() -> None:
