@@ -80,9 +80,11 @@ class Inbox:
                 continue
             self._octets += len(event)
         count = len(messages)
-        if count >= self._limit or self._octets >= HIGH_WATER:
+        awaited = count > 0 and bool(self._waiters)
+        # One message that is awaited, however large, is as good as taken.
+        if count >= self._limit or (self._octets >= HIGH_WATER and not (awaited and count == 1)):
             self.full = True
-        if self._waiters and count:
+        if awaited:
             self.lone = count == 1
             self._wake()
         return others

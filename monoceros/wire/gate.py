@@ -151,7 +151,7 @@ class GatedEngine(ABC):
         """Return the frame of a compressed message."""
 
     @staticmethod
-    def _unmask(data: bytes, mask: bytes) -> bytes:
+    def _unmask(data: bytes | memoryview, mask: bytes) -> bytes:
         # RFC 6455, section 5.3. One long integer: the whole payload in a few calls, where a loop would take one a byte.
         length = len(data)
         repeated = (mask * (length // 4 + 1))[:length]
@@ -347,7 +347,7 @@ class GatedEngine(ABC):
         if self._fragments > self._max_fragments:
             raise FrameError(TOO_BIG, f"the message has more than {self._max_fragments} fragments")
         if stop <= len(data) and first & ~RSV1 in WHOLE:
-            payload = self._unmask(data[body:stop], data[body - 4 : body])
+            payload = self._unmask(memoryview(data)[body:stop], data[body - 4 : body])
             if self._compressed:
                 payload = self._inflate(payload)
             events.append(decode_text(payload) if first & OPCODE == TEXT else payload)

@@ -124,6 +124,29 @@ def test_it_is_full_with_64_kib(desk: Desk, unit: str | bytes) -> None:
     assert desk.inbox.full
 
 
+def test_one_message_that_is_awaited_fills_nothing_however_large_unless_nobody_takes_it(desk: Desk) -> None:
+    waiting = desk.ask()
+    desk.inbox.take([bytes(2 * HIGH_WATER)])
+    assert not desk.inbox.full
+    desk.loop.run_ready()
+    assert waiting.result()["bytes"] == bytes(2 * HIGH_WATER)
+    waiting = desk.ask()
+    desk.inbox.take([bytes(2 * HIGH_WATER)])
+    waiting.cancel()
+    desk.loop.run_ready()
+    desk.inbox.take([b"one more"])
+    assert desk.inbox.full
+    waiting = desk.ask()
+    assert waiting.result()["bytes"] == bytes(2 * HIGH_WATER)
+    assert (desk.inbox.full, desk.emptied) == (False, 1)
+
+
+def test_two_messages_fill_it_though_one_is_awaited(desk: Desk) -> None:
+    desk.ask()
+    desk.inbox.take([bytes(HIGH_WATER), b""])
+    assert desk.inbox.full
+
+
 def test_what_has_left_doesnt_count(desk: Desk) -> None:
     for _ in range(3):
         desk.inbox.take([b"x" * (HIGH_WATER - 1)])
