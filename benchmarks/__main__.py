@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks.cases import GROUPS, chosen
-from benchmarks.contenders import CONTENDERS, OURS, Contender
+from benchmarks.contenders import CONTENDERS, OURS, Contender, enlist
 from benchmarks.machine import LOAD_CORES, described
 from benchmarks.processes import on_cores
 from benchmarks.report import told
@@ -63,21 +63,8 @@ def main() -> None:
     options.seconds = options.seconds or (0.5 if options.quick else 2.0)
     begun = time.monotonic()
     run = Run(described(), options.rounds, options.seconds)
-    contenders = []
-    for contender in CONTENDERS:
-        if options.server and contender.name not in options.server:
-            continue
-        if missing := contender.missing():
-            run.missing[contender.name] = f"{missing} not installed"
-            continue
-        contenders.append(contender)
-        run.servers[contender.name] = contender.version()
-        if contender.floor:
-            run.floors.append(contender.name)
-    for label, value in (*run.machine.items(), *run.servers.items()):
-        print(f"{label}: {value}")
-    for name, reason in run.missing.items():
-        print(f"{name}: left out: {reason}")
+    asked = [each for each in CONTENDERS if not options.server or each.name in options.server]
+    contenders = enlist(run, asked)
     with on_cores(LOAD_CORES):
         for case in measured(run, options, contenders):
             run.cases.append(case)

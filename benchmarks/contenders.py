@@ -5,11 +5,13 @@ given to each in its own words.
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
+
+from benchmarks.results import Run
 
 OURS = "monoceros"
 INCUMBENT = "uvicorn (httptools)"
@@ -63,6 +65,29 @@ class Contender:
     def version(self) -> str:
         """Return the versions of its distributions, those that are installed."""
         return ", ".join(f"{name} {found}" for name in self.distributions if (found := version_of(name)))
+
+
+def enlist(run: Run, contenders: Iterable[Contender]) -> list[Contender]:
+    """Enter contenders in a run, say who they are and on what machine, and return those that can run.
+
+    Arguments:
+        run: one that has measured nothing yet.
+        contenders: all that are asked for.
+    """
+    present = []
+    for contender in contenders:
+        if missing := contender.missing():
+            run.missing[contender.name] = f"{missing} not installed"
+            continue
+        present.append(contender)
+        run.servers[contender.name] = contender.version()
+        if contender.floor:
+            run.floors.append(contender.name)
+    for label, value in (*run.machine.items(), *run.servers.items()):
+        print(f"{label}: {value}")
+    for name, reason in run.missing.items():
+        print(f"{name}: left out: {reason}")
+    return present
 
 
 def version_of(distribution: str) -> str:

@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 
 from benchmarks.cases import GROUPS, chosen
-from benchmarks.contenders import OURS, Contender, gunicorn
+from benchmarks.contenders import OURS, Contender, enlist, gunicorn
 from benchmarks.machine import LOAD_CORES, described
 from benchmarks.processes import on_cores
 from benchmarks.report import told
@@ -32,13 +32,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--json", type=Path, help="write the results here")
     options = parser.parse_args()
-    contenders = [contender for contender in CONTENDERS if not contender.missing()]
-    run = Run(described(), options.rounds, options.seconds, {known.name: known.version() for known in contenders})
-    run.missing = {lacking.name: lacking.missing() for lacking in CONTENDERS if lacking not in contenders}
-    for label, value in (*run.machine.items(), *run.servers.items()):
-        print(f"{label}: {value}")
-    for name, modules in run.missing.items():
-        print(f"{name} is left out: {modules} isn't installed here")
+    run = Run(described(), options.rounds, options.seconds)
+    contenders = enlist(run, CONTENDERS)
     with on_cores(LOAD_CORES):
         for group in chosen(GROUPS, quick=False, names=CASES):
             for case in group_results(group, contenders, options.rounds, options.seconds, None):

@@ -9,7 +9,7 @@ import socket
 import struct
 import sys
 
-from monoceros.server.unsent import queued
+from monoceros.server.unsent import is_over_tcp, queued
 
 if sys.platform == "linux":
     import termios
@@ -26,7 +26,7 @@ def delivered(transport: asyncio.Transport) -> int | None:
     too. Only Linux tells, only of TCP, and under TLS it counts other octets than those that were written here.
     """
     sock = transport.get_extra_info("socket")
-    if sys.platform != "linux" or sock is None or sock.family not in (socket.AF_INET, socket.AF_INET6):
+    if sys.platform != "linux" or sock is None or not is_over_tcp(sock):
         return None
     if transport.get_extra_info("sslcontext") is not None:
         return None

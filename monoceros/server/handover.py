@@ -9,10 +9,10 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from socket import AF_INET, AF_INET6, IPPROTO_TCP, SO_ACCEPTCONN, SOL_SOCKET, TCP_NODELAY, socket
+from socket import IPPROTO_TCP, SO_ACCEPTCONN, SOL_SOCKET, TCP_NODELAY, socket
 
 from monoceros.server.acceptor import Acceptor
-from monoceros.server.unsent import bound_unsent
+from monoceros.server.unsent import bound_unsent, is_over_tcp
 
 logger = logging.getLogger("monoceros.error")
 
@@ -25,7 +25,7 @@ def listen(sock: socket, backlog: int) -> None:
     """
     sock.setblocking(False)
     bound_unsent(sock)
-    if sock.family in (AF_INET, AF_INET6):
+    if is_over_tcp(sock):
         # Passed on to what is accepted. asyncio sets it by itself only where a socket tells its protocol, and few do:
         # the second of two small writes would wait until the first is acknowledged, which takes 40 ms.
         sock.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)

@@ -37,19 +37,24 @@ def unsent(transport: asyncio.Transport) -> int:
     return queued_here + (queued(transport, termios.TIOCOUTQ) if sys.platform == "linux" else 0)
 
 
+def is_over_tcp(sock: socket) -> bool:
+    """Tell whether a stream socket is one of TCP, and not a unix socket."""
+    return sock.family in (AF_INET, AF_INET6)
+
+
 def bound_unsent(listener: socket) -> None:
     """Have the kernel take no more than MOST_UNSENT ahead for the connections that a listener will accept.
 
     Other systems than Linux don't pass the option on to them.
     """
-    if sys.platform == "linux" and listener.family in (AF_INET, AF_INET6):
+    if sys.platform == "linux" and is_over_tcp(listener):
         listener.setsockopt(IPPROTO_TCP, TCP_NOTSENT_LOWAT, MOST_UNSENT)
 
 
 def hand_over(transport: asyncio.Transport) -> None:
     """Have the kernel take all it can of what a transport holds: it goes on sending when this process has ended."""
     sock = transport.get_extra_info("socket")
-    if sys.platform != "linux" or sock is None or sock.family not in (AF_INET, AF_INET6) or sock.fileno() < 0:
+    if sys.platform != "linux" or sock is None or not is_over_tcp(sock) or sock.fileno() < 0:
         return
     with fromfd(sock.fileno(), sock.family, sock.type) as own:
         own.setsockopt(IPPROTO_TCP, TCP_NOTSENT_LOWAT, 0)  # as if it had never been set

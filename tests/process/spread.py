@@ -15,12 +15,7 @@ APP = """
 import gc, os
 
 async def app(scope, receive, send):
-    if scope["type"] == "lifespan":
-        while True:
-            message = await receive()
-            await send({"type": message["type"] + ".complete"})
-            if message["type"] == "lifespan.shutdown":
-                return
+    assert scope["type"] == "http"
     body = b"%d %d" % (os.getpid(), gc.get_threshold()[0])
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
     await send({"type": "http.response.body", "body": body})

@@ -257,10 +257,16 @@ def test_a_stream_that_is_read_again_is_watched_no_more(stage: Stage) -> None:
 # Whole requests.
 
 
-def test_a_request_that_takes_too_long_is_answered_with_503(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+def bounded(stage: Stage) -> Peer:
+    """Connect where a request, and the answer to a handshake, may take 10 seconds."""
+    stage.set_websocket()
     stage.context.request_timeout = 10
     stage.tick()
-    peer = stage.connect()
+    return stage.connect()
+
+
+def test_a_request_that_takes_too_long_is_answered_with_503(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    peer = bounded(stage)
     peer.send()
     stage.tick(9)
     assert peer.take() == b""
@@ -273,9 +279,7 @@ def test_a_request_that_takes_too_long_is_answered_with_503(stage: Stage, caplog
 
 
 def test_a_response_that_takes_too_long_breaks_off(stage: Stage) -> None:
-    stage.context.request_timeout = 10
-    stage.tick()
-    peer = stage.connect()
+    peer = bounded(stage)
     peer.send()
     stage.call.start()
     stage.call.body(b"begun", more=True)
@@ -287,9 +291,7 @@ def test_a_response_that_takes_too_long_breaks_off(stage: Stage) -> None:
 
 
 def test_a_request_whose_peer_is_gone_holds_its_place_no_longer(stage: Stage) -> None:
-    stage.context.request_timeout = 10
-    stage.tick()
-    peer = stage.connect()
+    peer = bounded(stage)
     peer.send()
     peer.vanish()
     assert stage.context.running
@@ -299,9 +301,7 @@ def test_a_request_whose_peer_is_gone_holds_its_place_no_longer(stage: Stage) ->
 
 
 def test_each_request_has_its_own_time(stage: Stage) -> None:
-    stage.context.request_timeout = 10
-    stage.tick()
-    peer = stage.connect()
+    peer = bounded(stage)
     for _ in range(5):
         peer.send()
         stage.tick(4)
@@ -310,10 +310,7 @@ def test_each_request_has_its_own_time(stage: Stage) -> None:
 
 
 def test_a_handshake_that_is_not_answered_in_time_is_refused(stage: Stage) -> None:
-    stage.set_websocket()
-    stage.context.request_timeout = 10
-    stage.tick()
-    peer = stage.connect()
+    peer = bounded(stage)
     peer.upgrade()
     stage.tick(11)
     assert peer.answer().status == 503
@@ -321,10 +318,7 @@ def test_a_handshake_that_is_not_answered_in_time_is_refused(stage: Stage) -> No
 
 
 def test_a_denial_that_is_not_complete_in_time_breaks_off(stage: Stage) -> None:
-    stage.set_websocket()
-    stage.context.request_timeout = 10
-    stage.tick()
-    peer = stage.connect()
+    peer = bounded(stage)
     peer.upgrade()
     stage.call.receive()
     stage.call.send("websocket.http.response.start", status=200, headers=[])
@@ -336,10 +330,7 @@ def test_a_denial_that_is_not_complete_in_time_breaks_off(stage: Stage) -> None:
 
 
 def test_an_open_websocket_has_any_time(stage: Stage) -> None:
-    stage.set_websocket()
-    stage.context.request_timeout = 10
-    stage.tick()
-    peer = stage.connect()
+    peer = bounded(stage)
     peer.upgrade()
     stage.call.accept()
     stage.tick(100)
@@ -348,10 +339,7 @@ def test_an_open_websocket_has_any_time(stage: Stage) -> None:
 
 def test_a_denial_that_nobody_reads_ends_once(stage: Stage) -> None:
     """What would be written behind it would complete what must be seen to break off."""
-    stage.set_websocket()
-    stage.context.request_timeout = 10
-    stage.tick()
-    peer = stage.connect()
+    peer = bounded(stage)
     peer.transport.peer_stops_reading()
     peer.upgrade()
     stage.call.receive()
@@ -365,10 +353,7 @@ def test_a_denial_that_nobody_reads_ends_once(stage: Stage) -> None:
 
 
 def test_an_application_may_work_on_after_it_has_denied_a_handshake(stage: Stage) -> None:
-    stage.set_websocket()
-    stage.context.request_timeout = 10
-    stage.tick()
-    peer = stage.connect()
+    peer = bounded(stage)
     peer.upgrade()
     stage.call.receive()
     stage.call.send("websocket.close")
