@@ -35,6 +35,7 @@ from monoceros.server.host import NoHost, WorkerHost
 from monoceros.server.lifespan import Lifespan
 from monoceros.server.proxied import ProxyHeaders
 from monoceros.server.recycling import Recycling
+from monoceros.server.room import roomy
 from monoceros.server.single import SingleProcess, refuse_account, refuse_loop
 from monoceros.server.steering import Steered
 from monoceros.server.tick import Tick
@@ -142,6 +143,7 @@ class Server(Steered):
 
     # Its life.
 
+    @roomy
     def _run_loop(self, sockets: list[socket] | None, served: Callable[[], object] = lambda: None) -> None:
         """Serve in a new loop. `served` is called when that is over, before the loop waits for threads and closes."""
         ease()

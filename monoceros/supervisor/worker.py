@@ -23,6 +23,7 @@ from monoceros.config import Config
 from monoceros.errors import EXIT_STARTUP, StartupError, UsageError
 from monoceros.logs.reopen import reopen_log_files
 from monoceros.resources.loops import loop_factory
+from monoceros.server.room import roomy
 from monoceros.service import identity
 from monoceros.service.memory import resident_memory
 from monoceros.service.title import set_title
@@ -302,6 +303,7 @@ def share() -> None:
     gc.freeze()
 
 
+@roomy
 def preload(config: Config) -> None:
     """Import the application and the server in the master, for --preload; what is there is left out of collections.
 

@@ -21,6 +21,7 @@ from gunicorn.workers.base import Worker
 
 from monoceros.config import Config
 from monoceros.errors import EXIT_STARTUP, EXIT_USAGE, UsageError
+from monoceros.server.room import roomy
 from monoceros.server.server import Server
 from monoceros.server.stacks import BlockWatch, describe_stacks
 from monoceros.workers.failing import failing_application
@@ -150,6 +151,7 @@ class MonocerosWorker(Worker):  # type: ignore[misc]
         finally:
             self._seat.stage = Stage.LEAVING
 
+    @roomy
     def load_wsgi(self) -> None:
         """Import the application, or while it is being edited, put one in its place that shows what is wrong."""
         try:
