@@ -39,6 +39,7 @@ BUDGETS = {
     "GET of 12 fields, one a new cookie": Budget((15, 34), (2, 2), (23, 24)),
     "POST of 1 KiB": Budget((17, 22), (2, 2), (23, 24)),
     "text message": Budget((11, 16), (0, 0), (23, 26)),
+    "text message of 1 KiB": Budget((11, 17), (0, 0), (23, 26)),
     "binary message": Budget((13, 17), (0, 0), (23, 26)),
     "10 text messages at once": Budget((81, 205), (0, 0), (43, 36)),
 }
@@ -74,6 +75,7 @@ SENT = {
     "GET of 12 fields, one a new cookie": f"GET /hello?x=1 HTTP/1.1\r\n{BROWSER}Cookie: seen=(time)\r\n\r\n".encode(),
     "POST of 1 KiB": POST.encode(),
     "text message": frame(TEXT, PAYLOAD),
+    "text message of 1 KiB": frame(TEXT, PAYLOAD.rjust(1024)),
     "binary message": frame(BINARY, PAYLOAD),
     "10 text messages at once": frame(TEXT, PAYLOAD) * 10,
 }

@@ -7,6 +7,7 @@ The rule it keeps: whatever the library below, the same frames give the same eve
 soon a bad payload is noticed while its frame is still arriving differs, and so which fault of one with two is named.
 """
 
+import enum
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -38,6 +39,15 @@ class EngineOptions:
     max_size: int = 16 * 1024 * 1024
     max_fragments: int = 131072
     per_message_deflate: bool = True
+
+
+class State(enum.Enum):
+    """Where a connection stands between its two close frames (RFC 6455, section 7.1)."""
+
+    OPEN = enum.auto()
+    CLOSING = enum.auto()  # our close was sent: messages are dropped, the peer's close is awaited
+    FAILED = enum.auto()  # the peer broke the protocol: nothing is read any more, our close may still be sent
+    CLOSED = enum.auto()  # nothing is read, nothing more is sent
 
 
 class EngineFailure(FrameError):

@@ -17,6 +17,7 @@ MASK: Final = 0x80
 CONTROL: Final = 0x08
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 MEDIUM_LENGTH: Final = MASK | 126  # the length is in the two bytes that follow
+MAX_SMALL, MAX_MEDIUM = 125, 0xFFFF  # lengths: in seven bits, and in two bytes more
 KNOWN_OPCODES: Final = frozenset((CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG))
 WHOLE_TEXT: Final = FIN | TEXT
 WHOLE_BINARY: Final = FIN | BINARY
@@ -29,13 +30,16 @@ TOO_BIG: Final = 1009
 MAX_CONTROL: Final = 125  # bytes of a control frame's payload (RFC 6455, section 5.5)
 MAX_REASON: Final = MAX_CONTROL - 2  # the close code takes two of them
 
-SMALL_TEXT_HEADS: Final = tuple(bytes((WHOLE_TEXT, length)) for length in range(126))
-SMALL_BINARY_HEADS: Final = tuple(bytes((WHOLE_BINARY, length)) for length in range(126))
+SMALL_TEXT_HEADS: Final = tuple(bytes((WHOLE_TEXT, length)) for length in range(MAX_SMALL + 1))
+SMALL_BINARY_HEADS: Final = tuple(bytes((WHOLE_BINARY, length)) for length in range(MAX_SMALL + 1))
 
+# RFC 7692, section 7.2.2: "Append 4 octets of 0x00 0x00 0xff 0xff to the tail end of the payload of the message."
+DEFLATE_TAIL: Final = b"\x00\x00\xff\xff"
+# What may follow a block with the BFINAL bit: nothing or a zero byte (RFC 7692, section 7.2.3.4), then the tail.
+AFTER_FINAL_BLOCK: Final = frozenset((b"", b"\x00", DEFLATE_TAIL, b"\x00" + DEFLATE_TAIL))
 
 # RFC 6455, section 5.2: "network byte order".
-_medium_length = Struct("!BH").pack
-_medium_head = Struct("!BBH").pack
+medium_head: Final = Struct("!BBH").pack
 _large_head = Struct("!BBQ").pack
 
 
@@ -46,11 +50,6 @@ class Close(NamedTuple):
     reason: str
 
 
-def medium_length(length: int) -> bytes:
-    """Return what stands in a masked frame for a length of 16 bits (RFC 6455, section 5.2); nothing for any other."""
-    return _medium_length(MEDIUM_LENGTH, length) if 126 <= length < 0x10000 else b""
-
-
 def encode_frame(first: int, payload: bytes) -> bytes:
     """Return a frame as a server sends it, unmasked (RFC 6455, section 5.2).
 
@@ -59,10 +58,10 @@ def encode_frame(first: int, payload: bytes) -> bytes:
         payload: its bytes.
     """
     length = len(payload)
-    if length < 126:
+    if length <= MAX_SMALL:
         return bytes((first, length)) + payload
-    if length < 0x10000:
-        return _medium_head(first, 126, length) + payload
+    if length <= MAX_MEDIUM:
+        return medium_head(first, 126, length) + payload
     return _large_head(first, 127, length) + payload
 
 

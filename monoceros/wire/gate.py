@@ -13,14 +13,13 @@ libraries don't agree: `websockets` takes lengths that aren't minimal and refuse
 inflates without a limit.
 """
 
-import enum
 import sys
 from abc import ABC, abstractmethod
 from io import StringIO
 from typing import Final
 
 from monoceros.errors import FrameError
-from monoceros.wire.engine import EngineFailure, EngineOptions, Event, Pong
+from monoceros.wire.engine import EngineFailure, EngineOptions, Event, Pong, State
 from monoceros.wire.frames import (
     BINARY,
     CLOSE,
@@ -30,6 +29,8 @@ from monoceros.wire.frames import (
     KNOWN_OPCODES,
     MASK,
     MAX_CONTROL,
+    MAX_MEDIUM,
+    MAX_SMALL,
     MEDIUM_LENGTH,
     NOT_UTF8,
     OPCODE,
@@ -47,14 +48,9 @@ from monoceros.wire.frames import (
     close_payload,
     decode_text,
     encode_frame,
-    medium_length,
+    medium_head,
     parse_close,
 )
-
-# RFC 7692, section 7.2.2: "Append 4 octets of 0x00 0x00 0xff 0xff to the tail end of the payload of the message."
-DEFLATE_TAIL: Final = b"\x00\x00\xff\xff"
-# What may follow a block with the BFINAL bit: nothing or a zero byte (RFC 7692, section 7.2.3.4), then the tail.
-AFTER_FINAL_BLOCK: Final = frozenset((b"", b"\x00", DEFLATE_TAIL, b"\x00" + DEFLATE_TAIL))
 
 # RFC 6455, section 5.5.1: "The application MUST NOT send any more data frames after sending a Close frame."
 AFTER_CLOSE: Final = "the application sent a message after the WebSocket was closed"
@@ -70,15 +66,6 @@ STEPS: Final = 2048
 
 MAX_OWED: Final = 16384
 """Octets of answers to pings that are held; of more, the latest are."""
-
-
-class State(enum.Enum):
-    """Where a connection stands between its two close frames (RFC 6455, section 7.1)."""
-
-    OPEN = enum.auto()
-    CLOSING = enum.auto()  # our close was sent: messages are dropped, the peer's close is awaited
-    FAILED = enum.auto()  # the peer broke the protocol: nothing is read any more, our close may still be sent
-    CLOSED = enum.auto()  # nothing is read, nothing more is sent
 
 
 # As globals they are found twice as fast, and the first is looked at for every message.
@@ -163,11 +150,15 @@ class GatedEngine(ABC):
         state = self._state
         if not self._held and not self._left and state is OPEN and not self._in_message:
             # One plain message, alone and not large: nearly all that ever comes.
-            length = len(data)
-            start, second = (6, MASK + length - 6) if length < 132 else (8, MEDIUM_LENGTH)
-            length -= start
-            fits = 0 <= length <= self._max_size
-            if fits and data[1] == second and (start == 6 or data[1:4] == medium_length(length)):
+            length = len(data) - 6
+            if length <= MAX_SMALL:
+                start = 6
+                whole = length >= 0 and data[1] == MASK + length
+            else:
+                start = 8
+                length -= 2
+                whole = length > MAX_SMALL and data[1] == MEDIUM_LENGTH and data[2] << 8 | data[3] == length
+            if whole and length <= self._max_size:
                 if data[0] == WHOLE_TEXT:
                     try:
                         return [str(self._unmask(data[start:], data[start - 4 : start]), "utf-8")]
@@ -214,7 +205,11 @@ class GatedEngine(ABC):
         except UnicodeEncodeError as error:
             raise RuntimeError("the application sent text with a lone surrogate, which UTF-8 can't carry") from error
         length = len(payload)
-        return SMALL_TEXT_HEADS[length] + payload if length < 126 else encode_frame(WHOLE_TEXT, payload)
+        if length <= MAX_SMALL:
+            return SMALL_TEXT_HEADS[length] + payload
+        if length <= MAX_MEDIUM:
+            return medium_head(WHOLE_TEXT, 126, length) + payload
+        return encode_frame(WHOLE_TEXT, payload)
 
     def encode_binary(self, data: bytes) -> bytes:
         """See FrameEngine."""
@@ -223,7 +218,11 @@ class GatedEngine(ABC):
         if self._deflate:
             return self._encode_compressed(data)
         length = len(data)
-        return SMALL_BINARY_HEADS[length] + data if length < 126 else encode_frame(WHOLE_BINARY, data)
+        if length <= MAX_SMALL:
+            return SMALL_BINARY_HEADS[length] + data
+        if length <= MAX_MEDIUM:
+            return medium_head(WHOLE_BINARY, 126, length) + data
+        return encode_frame(WHOLE_BINARY, data)
 
     def encode_ping(self, payload: bytes) -> bytes:
         """See FrameEngine."""

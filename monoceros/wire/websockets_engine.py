@@ -16,8 +16,8 @@ from websockets.protocol import Protocol, Side
 from websockets.typing import LoggerLike
 
 from monoceros.wire.engine import EngineOptions, Event
-from monoceros.wire.frames import NOT_UTF8, PROTOCOL_ERROR, TOO_BIG, decode_text
-from monoceros.wire.gate import AFTER_FINAL_BLOCK, GatedEngine
+from monoceros.wire.frames import AFTER_FINAL_BLOCK, NOT_UTF8, PROTOCOL_ERROR, TOO_BIG, decode_text
+from monoceros.wire.gate import GatedEngine
 
 try:
     from websockets.speedups import apply_mask

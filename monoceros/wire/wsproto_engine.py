@@ -14,7 +14,8 @@ from wsproto.extensions import PerMessageDeflate
 from wsproto.frame_protocol import CloseReason, FrameDecoder, FrameProtocol, Opcode, RsvBits
 
 from monoceros.wire.engine import EngineOptions, Event
-from monoceros.wire.gate import AFTER_FINAL_BLOCK, DEFLATE_TAIL, GatedEngine
+from monoceros.wire.frames import AFTER_FINAL_BLOCK, DEFLATE_TAIL
+from monoceros.wire.gate import GatedEngine
 
 # RFC 7692, section 7.1: an offer with an unknown parameter or a bad value MUST be declined. The library would take the
 # one and stumble over the other. Bits of 8 are left out: zlib can't compress with them.

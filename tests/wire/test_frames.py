@@ -10,7 +10,6 @@ from monoceros.wire.frames import (
     close_payload,
     decode_text,
     encode_frame,
-    medium_length,
     parse_close,
     sendable,
 )
@@ -32,15 +31,6 @@ NOT_SENDABLE = (0, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65
 def test_a_frame_has_its_length_in_the_shortest_form(size: int, head: bytes) -> None:
     """RFC 6455, section 5.2."""
     assert encode_frame(FIN | BINARY, bytes(size)) == head + bytes(size)
-
-
-@pytest.mark.parametrize(
-    ("length", "octets"),
-    [(125, b""), (126, b"\xfe\x00\x7e"), (0x1234, b"\xfe\x12\x34"), (0xFFFF, b"\xfe\xff\xff"), (0x10000, b"")],
-)
-def test_a_medium_length_is_one_of_16_bits_and_no_other(length: int, octets: bytes) -> None:
-    """RFC 6455, section 5.2."""
-    assert medium_length(length) == octets
 
 
 @pytest.mark.parametrize("code", SENDABLE)

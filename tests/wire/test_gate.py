@@ -314,3 +314,22 @@ def test_a_message_is_the_same_whatever_form_its_length_takes_and_however_it_com
 @pytest.mark.parametrize("size", [1, 200])
 def test_text_that_is_not_utf_8_fails_the_connection_at_any_length(engine: FrameEngine, size: int) -> None:
     assert failure(engine, frame(TEXT, b"\xff" * size)).code == 1007
+
+
+@pytest.mark.parametrize("size", [0x180, 0x1080])
+def test_the_beginning_of_a_message_is_none_though_it_is_as_long_as_one_octet_of_its_length_says(
+    engine: FrameEngine, size: int
+) -> None:
+    whole = frame(BINARY, bytes(size))
+    for kept in (size & 0xFF, size & 0xFF00):
+        begun = whole[: 8 + kept]
+        assert engine.feed(begun) == []
+        assert engine.feed(whole[len(begun) :]) == [bytes(size)]
+
+
+@pytest.mark.parametrize(("second", "code"), [(126, 1002), (127, 1002), (0xFD, 1002), (0xFF, 1009)])
+def test_octets_that_could_be_a_length_of_16_bits_are_one_only_if_the_head_says_so(
+    engine: FrameEngine, second: int, code: int
+) -> None:
+    like = bytes([0x80 | BINARY, second, 0x01, 0x00]) + bytes(4 + 0x100)
+    assert failure(engine, like).code == code
