@@ -4,7 +4,7 @@ CPython keeps the frames of a thread's calls in chunks of 16 KiB. A call that fi
 another one, and gives it back when it returns: a function that is called again and again just there pays two system
 calls and a page fault each time. Which function that is depends on how deep it stands, so it is a matter of chance;
 importing a FastAPI application met it thousands of times, a tenth of the whole start. Under a frame that has asked for
-a chunk large enough for everything, nobody meets it. The chunk is address space: what no frame touches takes no memory.
+a chunk large enough for everything, nobody meets it. Of its address space, what no frame has touched takes no memory.
 """
 
 from collections.abc import Callable
@@ -22,8 +22,8 @@ little more than 256 KiB hold, so the chunk is of 512 KiB: half of it is left to
 def roomy(function: Callable[P, R]) -> Callable[P, R]:
     """Have all that a function calls find room on the interpreter's stack; a decorator.
 
-    It is for a function that runs for long and calls everything else; never for a coroutine function or a generator,
-    whose frames are elsewhere.
+    It is for a function that is called once and calls everything else, for its own call costs a mapping; never for a
+    coroutine function or a generator, whose frames are elsewhere.
 
     Arguments:
         function: one written in Python; it is changed, and returned.

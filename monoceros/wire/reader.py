@@ -67,6 +67,7 @@ _EMPTY_LINES = _EMPTY_LINE + _EMPTY_LINE
 # and judged once. Where they differ each time, only the first few of a round of heads are compared and remembered.
 _KNOWN_LENGTH = 1024  # octets, at most: each connection holds them
 _TRIES, _ROUND = 4, 20
+_COPIED = 4096  # octets, at most, in which a head must lie to be known: content isn't copied for it
 
 _HEAD, _BODY, _ANSWER, _NOTHING = Reading.HEAD, Reading.BODY, Reading.ANSWER, Reading.NOTHING
 
@@ -168,8 +169,8 @@ class RequestReader:
             if self.state is _HEAD and not self._buffer:
                 request = None
                 if self._misses < _TRIES:
-                    # To take it apart costs less than to look for the line's end, and to compare from there.
-                    line, _, block = data.partition(b"\r\n")
+                    # To take a copy apart costs less than to look for the line's end and to compare from there.
+                    line, _, block = data[:_COPIED].partition(b"\r\n")
                     known = self._known_block
                     if block == known or block[: self._known_size] == known:
                         end = len(line) + 2 + self._known_size

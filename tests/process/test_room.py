@@ -1,4 +1,4 @@
-"""That no depth is a dear one, neither for the application's import nor for its requests, whoever runs it."""
+"""That no depth is a dear one, neither for the application's import nor for its requests, wherever the loop is ours."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager

@@ -1,6 +1,7 @@
 """Requests of a connection whose fields are those of the one before: they are judged once, and told of each time."""
 
 import random
+import tracemalloc
 
 import pytest
 
@@ -83,6 +84,30 @@ def test_content_comes_behind_the_same_fields_whole_or_in_parts(read: list[bytes
         assert sink.requests[-1].body == bytes(25)
         reader.resume()
     assert read == [head]
+
+
+def test_content_is_copied_once_though_its_fields_may_be_known() -> None:
+    reader, sink = reading()
+    size = 200_000
+    data = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % size + bytes(size)
+    ask(reader, data)
+    sink.requests.clear()
+    tracemalloc.start()
+    try:
+        ask(reader, data)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert sink.requests[0].body == bytes(size)
+    assert peak < 1.5 * size
+
+
+@pytest.mark.parametrize("length", range(4000, 4100))
+def test_fields_are_known_as_well_behind_a_long_target_and_told_of_alike(length: int) -> None:
+    reader, sink = reading()
+    ask(reader, b"GET / HTTP/1.1\r\n" + FIELDS, b"GET /%b HTTP/1.1\r\n" % (b"a" * length) + FIELDS)
+    assert sink.requests[1].target == b"/" + b"a" * length
+    assert sink.requests[1].fields == sink.requests[0].fields
 
 
 def test_what_is_pipelined_behind_the_same_fields_waits_its_turn() -> None:
