@@ -169,7 +169,7 @@ class RequestReader:
             if self.state is _HEAD and not self._buffer:
                 request = None
                 if self._misses < _TRIES:
-                    # To take a copy apart costs less than to look for the line's end and to compare from there.
+                    # To take its beginning apart costs less than to look for the line's end and to compare from there.
                     line, _, block = data[:_COPIED].partition(b"\r\n")
                     known = self._known_block
                     if block == known or block[: self._known_size] == known:
