@@ -16,8 +16,9 @@ OPCODE: Final = 0x0F
 MASK: Final = 0x80
 CONTROL: Final = 0x08
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
-MEDIUM_LENGTH: Final = MASK | 126  # the length is in the two bytes that follow
-MAX_SMALL, MAX_MEDIUM = 125, 0xFFFF  # lengths: in seven bits, and in two bytes more
+MAX_SMALL, MAX_MEDIUM = 125, 0xFFFF  # lengths: in seven bits, and in the two bytes that follow
+MEDIUM: Final = 126  # in place of a length: it is in the two bytes that follow
+MEDIUM_LENGTH: Final = MASK | MEDIUM
 KNOWN_OPCODES: Final = frozenset((CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG))
 WHOLE_TEXT: Final = FIN | TEXT
 WHOLE_BINARY: Final = FIN | BINARY
@@ -61,7 +62,7 @@ def encode_frame(first: int, payload: bytes) -> bytes:
     if length <= MAX_SMALL:
         return bytes((first, length)) + payload
     if length <= MAX_MEDIUM:
-        return medium_head(first, 126, length) + payload
+        return medium_head(first, MEDIUM, length) + payload
     return _large_head(first, 127, length) + payload
 
 

@@ -31,6 +31,7 @@ from monoceros.wire.frames import (
     MAX_CONTROL,
     MAX_MEDIUM,
     MAX_SMALL,
+    MEDIUM,
     MEDIUM_LENGTH,
     NOT_UTF8,
     OPCODE,
@@ -208,7 +209,7 @@ class GatedEngine(ABC):
         if length <= MAX_SMALL:
             return SMALL_TEXT_HEADS[length] + payload
         if length <= MAX_MEDIUM:
-            return medium_head(WHOLE_TEXT, 126, length) + payload
+            return medium_head(WHOLE_TEXT, MEDIUM, length) + payload
         return encode_frame(WHOLE_TEXT, payload)
 
     def encode_binary(self, data: bytes) -> bytes:
@@ -221,7 +222,7 @@ class GatedEngine(ABC):
         if length <= MAX_SMALL:
             return SMALL_BINARY_HEADS[length] + data
         if length <= MAX_MEDIUM:
-            return medium_head(WHOLE_BINARY, 126, length) + data
+            return medium_head(WHOLE_BINARY, MEDIUM, length) + data
         return encode_frame(WHOLE_BINARY, data)
 
     def encode_ping(self, payload: bytes) -> bytes:
@@ -264,7 +265,7 @@ class GatedEngine(ABC):
             length = data[at + 1] - MASK  # negative if unmasked: left to _begin_frame
             if (
                 first in WHOLE
-                and 0 <= length <= 125
+                and 0 <= length <= MAX_SMALL
                 and length <= self._max_size
                 and (stop := at + 6 + length) <= end
                 and self._state is OPEN
@@ -287,15 +288,15 @@ class GatedEngine(ABC):
         """Judge the frame that begins at `at`. Return where to go on, or INCOMPLETE if more bytes are needed."""
         first, length, body = data[at], data[at + 1] & 0x7F, at + 6
         self._judge(first, data[at + 1])
-        if length > MAX_CONTROL:
-            width = 2 if length == 126 else 8
+        if length > MAX_SMALL:
+            width = 2 if length == MEDIUM else 8
             body += width
             if len(data) < at + 2 + width:
                 return INCOMPLETE
             length = int.from_bytes(data[at + 2 : at + 2 + width], "big")
             # RFC 6455, section 5.2: "the minimal number of bytes MUST be used to encode the length", and of eight
             # bytes "the most significant bit MUST be 0".
-            if length < (126 if width == 2 else 0x10000) or length >> 63:
+            if length <= (MAX_SMALL if width == 2 else MAX_MEDIUM) or length >> 63:
                 raise FrameError(PROTOCOL_ERROR, "a frame's length isn't in its shortest form")
         if not first & CONTROL:
             return self._begin_data(data, at, body, length, events)
