@@ -103,7 +103,7 @@ def test_content_is_copied_once_though_its_fields_may_be_known() -> None:
 
 
 @pytest.mark.parametrize("length", range(4000, 4100))
-def test_fields_are_known_as_well_behind_a_long_target_and_told_of_alike(length: int) -> None:
+def test_known_fields_are_told_of_alike_behind_a_target_of_any_length(length: int) -> None:
     reader, sink = reading()
     ask(reader, b"GET / HTTP/1.1\r\n" + FIELDS, b"GET /%b HTTP/1.1\r\n" % (b"a" * length) + FIELDS)
     assert sink.requests[1].target == b"/" + b"a" * length
