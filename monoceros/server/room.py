@@ -9,17 +9,16 @@ a chunk large enough for everything, nobody meets it. Of its address space, what
 
 from collections.abc import Callable
 from types import FunctionType
-from typing import ParamSpec, TypeVar, cast
+from typing import TypeVar, cast
 
-P = ParamSpec("P")
-R = TypeVar("R")
+_Function = TypeVar("_Function", bound=Callable[..., object])
 
 SLOTS = 31_800
 """Pointers that a roomy frame asks for. With the 1,000 for which the interpreter wants to have room beside, they are a
 little more than 256 KiB hold, so the chunk is of 512 KiB: half of it is left to what is called, about 1,000 frames."""
 
 
-def roomy(function: Callable[P, R]) -> Callable[P, R]:
+def roomy(function: _Function) -> _Function:
     """Have all that a function calls find room on the interpreter's stack; a decorator.
 
     It is for a function that is called once and calls everything else, for its own call costs a mapping; never for a
